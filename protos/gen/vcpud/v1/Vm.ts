@@ -1,0 +1,99 @@
+// Original file: protos/vcpud/v1/vm.proto
+
+import type { MemoryRegion as _vcpud_v1_MemoryRegion, MemoryRegion__Output as _vcpud_v1_MemoryRegion__Output } from '../../vcpud/v1/MemoryRegion.js';
+import type { VmRunState as _vcpud_v1_VmRunState, VmRunState__Output as _vcpud_v1_VmRunState__Output } from '../../vcpud/v1/VmRunState.js';
+import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Output } from '../../vcpud/v1/VmStop.js';
+import type { Driver as _vcpud_v1_Driver, Driver__Output as _vcpud_v1_Driver__Output } from '../../vcpud/v1/Driver.js';
+import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+
+/**
+ * One VM.
+ */
+export interface Vm {
+  /**
+   * Output only: vms/{vm}.
+   */
+  'name'?: (string);
+  /**
+   * How many vCPUs, 1 to 288; 0 on input for 1.
+   */
+  'vcpuCount'?: (number);
+  /**
+   * Guest-physical memory. At least one region; regions don't overlap.
+   */
+  'memoryRegions'?: (_vcpud_v1_MemoryRegion)[];
+  /**
+   * Whether the VM has KVM's in-kernel irqchip (PICs, IOAPIC, a LAPIC each vCPU). With it vCPUs other than 0 wait for SIPI.
+   */
+  'irqchip'?: (boolean);
+  /**
+   * Whether the VM has KVM's in-kernel PIT; needs irqchip.
+   */
+  'pit'?: (boolean);
+  /**
+   * Output only: what the VM is doing.
+   */
+  'runState'?: (_vcpud_v1_VmRunState);
+  /**
+   * Output only: why it stopped by itself; set while run_state is VM_RUN_STATE_STOPPED.
+   */
+  'stop'?: (_vcpud_v1_VmStop | null);
+  /**
+   * Output only: what carries ioctls to its vCPUs.
+   */
+  'driver'?: (_vcpud_v1_Driver);
+  /**
+   * Output only: when it was created.
+   */
+  'createTime'?: (_google_protobuf_Timestamp | null);
+  /**
+   * Output only: when its run state or vCPU state was last changed by a call or by the guest's own end.
+   */
+  'updateTime'?: (_google_protobuf_Timestamp | null);
+}
+
+/**
+ * One VM.
+ */
+export interface Vm__Output {
+  /**
+   * Output only: vms/{vm}.
+   */
+  'name': (string);
+  /**
+   * How many vCPUs, 1 to 288; 0 on input for 1.
+   */
+  'vcpuCount': (number);
+  /**
+   * Guest-physical memory. At least one region; regions don't overlap.
+   */
+  'memoryRegions': (_vcpud_v1_MemoryRegion__Output)[];
+  /**
+   * Whether the VM has KVM's in-kernel irqchip (PICs, IOAPIC, a LAPIC each vCPU). With it vCPUs other than 0 wait for SIPI.
+   */
+  'irqchip': (boolean);
+  /**
+   * Whether the VM has KVM's in-kernel PIT; needs irqchip.
+   */
+  'pit': (boolean);
+  /**
+   * Output only: what the VM is doing.
+   */
+  'runState': (_vcpud_v1_VmRunState__Output);
+  /**
+   * Output only: why it stopped by itself; set while run_state is VM_RUN_STATE_STOPPED.
+   */
+  'stop': (_vcpud_v1_VmStop__Output | null);
+  /**
+   * Output only: what carries ioctls to its vCPUs.
+   */
+  'driver': (_vcpud_v1_Driver__Output);
+  /**
+   * Output only: when it was created.
+   */
+  'createTime': (_google_protobuf_Timestamp__Output | null);
+  /**
+   * Output only: when its run state or vCPU state was last changed by a call or by the guest's own end.
+   */
+  'updateTime': (_google_protobuf_Timestamp__Output | null);
+}
