@@ -1,0 +1,133 @@
+// The one error type that a caller of vcpud is meant to see, and the table of every reason it can carry. The
+// rules about nested state have reasons of their own: lib/nested/rules.ts. docs/errors.md is made from both.
+
+/** gRPC status codes by name, as far as vcpud answers them. */
+export type StatusName =
+  | 'CANCELLED'
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS';
+
+export interface ReasonRow {
+  readonly status: StatusName;
+  /** When it comes, for the documentation. */
+  readonly when: string;
+}
+
+/** Every reason, with its status. Stable: programs branch on them. */
+export const REASONS = {
+  NAME_MALFORMED: { status: 'INVALID_ARGUMENT', when: 'a resource name is not of its form' },
+  NAME_CHANGED: { status: 'INVALID_ARGUMENT', when: 'a later message of a stream names another resource' },
+  FIELD_REQUIRED: { status: 'INVALID_ARGUMENT', when: 'a required field is missing or empty' },
+  VM_ID_MALFORMED: { status: 'INVALID_ARGUMENT', when: 'a VM id is not 1 to 63 of a-z, 0-9 and -' },
+  VCPU_COUNT_OUT_OF_RANGE: { status: 'INVALID_ARGUMENT', when: 'more vCPUs than KVM allows' },
+  MEMORY_REGION_INVALID: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a memory region is unaligned, empty, overlapping, too high, or none was given',
+  },
+  DEVICES_INVALID: { status: 'INVALID_ARGUMENT', when: 'a PIT without an irqchip' },
+  CHUNK_BYTES_OUT_OF_RANGE: { status: 'INVALID_ARGUMENT', when: 'a chunk size over 2 MiB' },
+  PAGE_TOKEN_INVALID: { status: 'INVALID_ARGUMENT', when: 'a page token that no list call gave' },
+  PAGE_SIZE_NEGATIVE: { status: 'INVALID_ARGUMENT', when: 'a page size below 0' },
+  TOO_MANY_NAMES: { status: 'INVALID_ARGUMENT', when: 'more than 1024 names in one batch' },
+  STATE_SIZE_WRONG: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a part of a vCPU or VM state is not of the size that this kernel gives it',
+  },
+  KERNEL_REFUSED_STATE: { status: 'INVALID_ARGUMENT', when: 'the kernel refused a part of a vCPU or VM state' },
+  KERNEL_REFUSED_NESTED_STATE: {
+    status: 'INVALID_ARGUMENT',
+    when: 'the kernel refused a nested state for a reason that no rule foresaw',
+  },
+  MSR_REFUSED: {
+    status: 'INVALID_ARGUMENT',
+    when: 'the kernel refused an MSR of a state, and the vCPU holds another value',
+  },
+  MEMORY_RANGE_NOT_BACKED: {
+    status: 'OUT_OF_RANGE',
+    when: 'a part of a range of guest memory lies in no region of the VM, or the range spans two',
+  },
+  VM_NOT_FOUND: { status: 'NOT_FOUND', when: 'there is no VM of that name' },
+  VCPU_NOT_FOUND: { status: 'NOT_FOUND', when: 'the VM has no vCPU of that index' },
+  VM_EXISTS: { status: 'ALREADY_EXISTS', when: 'there is a VM of that id' },
+  NESTED_NOT_SUPPORTED: {
+    status: 'FAILED_PRECONDITION',
+    when: "the host's KVM has no nested state, or nesting is switched off",
+  },
+  VM_RUNNING: { status: 'FAILED_PRECONDITION', when: 'the VM must be paused for this' },
+  VM_STOPPED: {
+    status: 'FAILED_PRECONDITION',
+    when: 'the VM stopped by itself; its vCPUs must be reset or given a state first',
+  },
+  VM_SHAPE_DIFFERS: { status: 'FAILED_PRECONDITION', when: 'a state of a VM with other vCPUs or devices' },
+  KVM_UNAVAILABLE: { status: 'FAILED_PRECONDITION', when: '/dev/kvm is missing or may not be opened' },
+  NESTED_STATE_NOT_HELD: {
+    status: 'DATA_LOSS',
+    when: 'the kernel took a nested state but reads back another',
+  },
+  VM_DELETED: { status: 'ABORTED', when: 'the VM was deleted while the call was under way' },
+  HOST_RESOURCES: {
+    status: 'RESOURCE_EXHAUSTED',
+    when: 'the host has no more memory, threads or file descriptors',
+  },
+  MESSAGE_TOO_LARGE: {
+    status: 'RESOURCE_EXHAUSTED',
+    when: 'a message is larger than the server takes (4 MiB); gRPC itself answers so, without details',
+  },
+  WATCHER_TOO_SLOW: { status: 'RESOURCE_EXHAUSTED', when: 'a WatchVm client fell 1 MiB of events behind' },
+  SHUTTING_DOWN: { status: 'UNAVAILABLE', when: 'vcpud is ending' },
+  CANCELLED: { status: 'CANCELLED', when: 'the caller went away' },
+  KERNEL_ERROR: { status: 'INTERNAL', when: 'an ioctl failed that does not fail on a sound host' },
+  INTERNAL: { status: 'INTERNAL', when: 'a bug in vcpud; metadata "log_id" finds it in the log' },
+} as const satisfies Record<string, ReasonRow>;
+
+export type Reason = keyof typeof REASONS;
+
+/** What an error carries beside its sentence. */
+export interface ErrorDetails {
+  /** The request's field at fault, as a dotted path: makes a BadRequest. */
+  readonly field?: string;
+  /** The resource at fault: makes a PreconditionFailure with FAILED_PRECONDITION. */
+  readonly subject?: string;
+  /** Every value that the sentence mentions, by a snake_case name: ErrorInfo.metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** An error that is the caller's to read: a stable reason, a sentence, details. */
+export class VcpudError extends Error {
+  readonly status: StatusName;
+  /** A key of REASONS, or the reason of a rule about nested state. */
+  readonly reason: string;
+  readonly details: ErrorDetails;
+
+  private constructor(status: StatusName, reason: string, message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.name = 'VcpudError';
+    this.status = status;
+    this.reason = reason;
+    this.details = details;
+  }
+
+  static of(reason: Reason, message: string, details: ErrorDetails = {}): VcpudError {
+    return new VcpudError(REASONS[reason].status, reason, message, details);
+  }
+
+  /** A nested state that breaks a rule of lib/nested/rules.ts. */
+  static ofRule(reason: string, message: string, details: ErrorDetails): VcpudError {
+    return new VcpudError('INVALID_ARGUMENT', reason, message, details);
+  }
+
+  /** The same error with more metadata. */
+  with(metadata: Readonly<Record<string, string>>): VcpudError {
+    const merged = { ...this.details, metadata: { ...this.details.metadata, ...metadata } };
+    return new VcpudError(this.status, this.reason, this.message, merged);
+  }
+}

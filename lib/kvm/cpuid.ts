@@ -1,0 +1,96 @@
+// CPUID tables as KVM takes and gives them (struct kvm_cpuid2), and the few questions asked of them.
+
+import { CPUID_ENTRY, KVM, SIZE } from './abi.js';
+import type { IoctlPort } from './port.js';
+import { KernelError } from '../os/kernel-error.js';
+
+const FIRST_TRY_ENTRIES = 128;
+const MOST_ENTRIES = 1024;
+
+/** The entries of a CPUID table: 40 bytes each, no header. */
+function readTable(port: IoctlPort, request: number): Buffer {
+  for (let count = FIRST_TRY_ENTRIES; ; count *= 2) {
+    const table = Buffer.alloc(SIZE.cpuidHeader + SIZE.cpuidEntry * count);
+    table.writeUInt32LE(count, 0);
+    try {
+      port.ioctl(request, table);
+    } catch (error) {
+      // E2BIG: more entries than there was room for.
+      if (error instanceof KernelError && error.code === 'E2BIG' && count < MOST_ENTRIES) continue;
+      throw error;
+    }
+    return table.subarray(SIZE.cpuidHeader, SIZE.cpuidHeader + SIZE.cpuidEntry * table.readUInt32LE(0));
+  }
+}
+
+/** KVM_GET_SUPPORTED_CPUID on /dev/kvm: what the host can give a guest, SVM or VMX included where nesting is on. */
+export const getSupportedCpuid = (kvm: IoctlPort): Buffer => readTable(kvm, KVM.GET_SUPPORTED_CPUID);
+
+/** KVM_GET_CPUID2: what a vCPU has. */
+export const getCpuid = (vcpu: IoctlPort): Buffer => readTable(vcpu, KVM.GET_CPUID2);
+
+/** KVM_SET_CPUID2. A vCPU that has run takes only what it has already. */
+export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
+  const table = Buffer.alloc(SIZE.cpuidHeader + entries.length);
+  table.writeUInt32LE(entries.length / SIZE.cpuidEntry, 0);
+  entries.copy(table, SIZE.cpuidHeader);
+  vcpu.ioctl(KVM.SET_CPUID2, table);
+}
+
+type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
+
+/** A register of a leaf (subleaf 0, or the only one); 0 where the table lacks the leaf. */
+export function cpuidRegister(entries: Buffer, leaf: number, register: Register): number {
+  for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
+    if (entries.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
+    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === 0) return entries.readUInt32LE(at + CPUID_ENTRY[register]);
+  }
+  return 0;
+}
+
+const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
+
+/** CPUID 0x80000001 ECX bit 2: AMD's SVM. */
+export const hasSvm = (entries: Buffer): boolean => bit(cpuidRegister(entries, 0x80000001, 'ecx'), 2);
+
+/** CPUID 1 ECX bit 5: Intel's VMX. */
+export const hasVmx = (entries: Buffer): boolean => bit(cpuidRegister(entries, 1, 'ecx'), 5);
+
+const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
+
+/** CPUID 0x80000008 EAX bits 0-7: bits of a physical address; 36 where the leaf is missing. */
+export function maxPhyAddr(entries: Buffer): number {
+  const bits = cpuidRegister(entries, 0x80000008, 'eax') & 0xff;
+  return bits === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : bits;
+}
+
+/** The vendor string, such as "AuthenticAMD". */
+export function vendorString(entries: Buffer): string {
+  const text = Buffer.alloc(12);
+  text.writeUInt32LE(cpuidRegister(entries, 0, 'ebx'), 0);
+  text.writeUInt32LE(cpuidRegister(entries, 0, 'edx'), 4);
+  text.writeUInt32LE(cpuidRegister(entries, 0, 'ecx'), 8);
+  return text.toString('latin1');
+}
+
+/** Where a vCPU's APIC id stands: leaf, register, how it is put in. */
+const APIC_ID_PLACES: ReadonlyArray<readonly [leaf: number, register: Register, insert: (old: number, id: number) => number]> = [
+  [0x1, 'ebx', (old, id) => ((old & 0x00ffffff) | ((id & 0xff) << 24)) >>> 0],
+  [0xb, 'edx', (_old, id) => id],
+  [0x1f, 'edx', (_old, id) => id],
+  [0x8000001e, 'eax', (_old, id) => id],
+];
+
+/** A copy of the table for the vCPU of that APIC id. */
+export function withApicId(entries: Buffer, id: number): Buffer {
+  const copy = Buffer.from(entries);
+  for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
+    const leaf = copy.readUInt32LE(at + CPUID_ENTRY.function);
+    for (const [place, register, insert] of APIC_ID_PLACES) {
+      if (place !== leaf) continue;
+      const offset = at + CPUID_ENTRY[register];
+      copy.writeUInt32LE(insert(copy.readUInt32LE(offset), id), offset);
+    }
+  }
+  return copy;
+}

@@ -1,0 +1,115 @@
+// Model-specific registers through KVM_GET_MSRS and KVM_SET_MSRS, which stop at the first that they don't like
+// and say how many went before it.
+
+import { KVM, SIZE } from './abi.js';
+import type { IoctlPort } from './port.js';
+import { KernelError } from '../os/kernel-error.js';
+
+/** An MSR's value as KVM has it: a row of struct kvm_msr_entry. */
+export interface MsrRow {
+  readonly index: number;
+  readonly value: bigint;
+}
+
+/** KVM_GET_MSR_INDEX_LIST or KVM_GET_MSR_FEATURE_INDEX_LIST on /dev/kvm. */
+export function getMsrIndices(kvm: IoctlPort, request: number): number[] {
+  const probe = Buffer.alloc(4);
+  try {
+    kvm.ioctl(request, probe);
+    return [];
+  } catch (error) {
+    // E2BIG, with the number that there are.
+    if (!(error instanceof KernelError && error.code === 'E2BIG')) throw error;
+  }
+  const count = probe.readUInt32LE(0);
+  const list = Buffer.alloc(4 + 4 * count);
+  list.writeUInt32LE(count, 0);
+  kvm.ioctl(request, list);
+  return Array.from({ length: list.readUInt32LE(0) }, (_, i) => list.readUInt32LE(4 + 4 * i));
+}
+
+function tableOf(indices: readonly number[]): Buffer {
+  const table = Buffer.alloc(SIZE.msrsHeader + SIZE.msrEntry * indices.length);
+  table.writeUInt32LE(indices.length, 0);
+  indices.forEach((index, i) => {
+    table.writeUInt32LE(index, SIZE.msrsHeader + SIZE.msrEntry * i);
+  });
+  return table;
+}
+
+/**
+ * Reads those of the MSRs that are there: struct kvm_msr_entry, 16 bytes each, in the order asked for. The second
+ * value lists those that could not be read, so that the caller need not ask for them again.
+ */
+export function readMsrs(port: IoctlPort, indices: readonly number[]): { entries: Buffer; unreadable: number[] } {
+  const unreadable: number[] = [];
+  let asked = indices;
+  for (;;) {
+    const table = tableOf(asked);
+    const read = asked.length === 0 ? 0 : port.ioctl(KVM.GET_MSRS, table);
+    if (read === asked.length) return { entries: table.subarray(SIZE.msrsHeader), unreadable };
+    const refused = asked[read] as number;
+    unreadable.push(refused);
+    asked = asked.filter((index) => index !== refused);
+  }
+}
+
+/** One MSR, or undefined where it can't be read. */
+export function readMsr(port: IoctlPort, index: number): bigint | undefined {
+  const { entries } = readMsrs(port, [index]);
+  return entries.length === 0 ? undefined : entries.readBigUInt64LE(8);
+}
+
+/** The rows of a table of struct kvm_msr_entry. */
+export function msrRows(entries: Buffer): MsrRow[] {
+  return Array.from({ length: Math.floor(entries.length / SIZE.msrEntry) }, (_, i) => ({
+    index: entries.readUInt32LE(SIZE.msrEntry * i),
+    value: entries.readBigUInt64LE(SIZE.msrEntry * i + 8),
+  }));
+}
+
+/** A table of struct kvm_msr_entry of the rows. */
+export function msrEntries(rows: readonly MsrRow[]): Buffer {
+  const entries = Buffer.alloc(SIZE.msrEntry * rows.length);
+  rows.forEach(({ index, value }, i) => {
+    entries.writeUInt32LE(index, SIZE.msrEntry * i);
+    entries.writeBigUInt64LE(value, SIZE.msrEntry * i + 8);
+  });
+  return entries;
+}
+
+/** The kernel refused to set an MSR whose value is another. */
+export class MsrRefused extends Error {
+  readonly index: number;
+  readonly wanted: bigint;
+  readonly held: bigint | undefined;
+  constructor(index: number, wanted: bigint, held: bigint | undefined) {
+    const is = held === undefined ? 'unreadable' : `0x${held.toString(16)}`;
+    super(`the kernel refused MSR 0x${index.toString(16)} = 0x${wanted.toString(16)}; it is ${is}`);
+    this.name = 'MsrRefused';
+    this.index = index;
+    this.wanted = wanted;
+    this.held = held;
+  }
+}
+
+/**
+ * Sets MSRs in order. One that the kernel refuses but that holds the wanted value already is as good as set
+ * (read-only MSRs, and VMX capability MSRs on a vCPU that has run). Throws MsrRefused for any other.
+ */
+export function writeMsrs(port: IoctlPort, entries: Buffer): void {
+  const total = entries.length / SIZE.msrEntry;
+  for (let done = 0; done < total; ) {
+    const rest = entries.subarray(done * SIZE.msrEntry);
+    const table = Buffer.alloc(SIZE.msrsHeader + rest.length);
+    table.writeUInt32LE(total - done, 0);
+    rest.copy(table, SIZE.msrsHeader);
+    done += port.ioctl(KVM.SET_MSRS, table);
+    if (done === total) return;
+    const index = entries.readUInt32LE(done * SIZE.msrEntry);
+    const wanted = entries.readBigUInt64LE(done * SIZE.msrEntry + 8);
+    const held = readMsr(port, index);
+    if (held !== wanted) throw new MsrRefused(index, wanted, held);
+    done += 1;
+  }
+}

@@ -1,0 +1,122 @@
+// What a rule about nested state is: what it may ask (the bytes, the vCPU, the kernel), its row, and the
+// conditions that both vendors' tables are written with. Used by svm-rules.ts, vmx-rules.ts and rules.ts; the
+// services fill in VcpuFacts and KernelFacts.
+
+import { read } from './codec.js';
+import { HEADER, type NestedFormat } from './layout.js';
+
+/** What the rules ask of the vCPU that is to take the state: its registers as they are now, and its CPUID. */
+export interface VcpuFacts {
+  readonly efer: bigint;
+  readonly cr0: bigint;
+  readonly cr3: bigint;
+  /** KVM_GET_VCPU_EVENTS: smi.smm. */
+  readonly inSmm: boolean;
+  /** CPUID 8000_0008h EAX[7:0]; 36 if the guest has no such leaf, as KVM assumes. Integer, 0 to 255. */
+  readonly maxPhyAddr: number;
+  /** CPUID 8000_0001h ECX[2]. */
+  readonly hasSvm: boolean;
+  /** CPUID 1h ECX[5]. */
+  readonly hasVmx: boolean;
+  /** CPUID 8000_000Ah EDX[0]. */
+  readonly hasNpt: boolean;
+  /** CPUID 8000_0001h EDX[29]. */
+  readonly hasLongMode: boolean;
+  /** CPUID 8000_0001h EDX[20]. */
+  readonly hasNx: boolean;
+  /** CPUID 8000_0001h EDX[25]. */
+  readonly hasFxsrOpt: boolean;
+  /** KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT was disabled for the VM: L2 has a PAT of its own. */
+  readonly separateL2Pat: boolean;
+  /** KVM_CAP_HYPERV_ENLIGHTENED_VMCS was enabled on the vCPU; true if that is not known. */
+  readonly enlightenedVmcs: boolean;
+  /** IA32_VMX_* (480h to 491h) by MSR number, read by KVM_GET_MSRS. A rule whose MSR is missing is not applied. */
+  readonly vmxCapabilityMsrs: ReadonlyMap<number, bigint>;
+}
+
+/** What the rules ask of the kernel at hand. */
+export interface KernelFacts {
+  /** The vendor module that is loaded. */
+  readonly format: NestedFormat;
+  /** Reasons of `varies` rows that this kernel was seen to apply. Other reasons in it have no effect. */
+  readonly enforced: ReadonlySet<string>;
+}
+
+export interface RuleContext {
+  readonly bytes: Uint8Array;
+  /** View of `bytes`. */
+  readonly view: DataView;
+  readonly vcpu: VcpuFacts;
+  readonly kernel: KernelFacts;
+}
+
+export interface Rule<R extends string = string> {
+  /** Stable name, UPPER_SNAKE, at most 63 characters; the `reason` of google.rpc.ErrorInfo. */
+  readonly reason: R;
+  /** What the kernel answers. */
+  readonly errno: 'EINVAL';
+  /** Path of the offending field: of the blob as in layout.ts, or `vcpu.<register>`, or `bytes`. */
+  readonly field: string;
+  /** One sentence for a person. */
+  readonly message: string;
+  /** The kernel function that has the rule. */
+  readonly source: string;
+  /** Who refuses: the kernel, or this service although the kernel might go on. */
+  readonly origin: 'kernel' | 'service';
+  /** Kernels differ about this rule: it counts only if KernelFacts.enforced has its reason. */
+  readonly varies: boolean;
+  /** True if the state breaks the rule. Called only if the rule's section is reached. */
+  readonly violated: (context: RuleContext) => boolean;
+}
+
+/** A rule that every kernel applies. */
+export function always<const R extends string>(row: Omit<Rule<R>, 'errno' | 'origin' | 'varies'>): Rule<R> {
+  return { ...row, errno: 'EINVAL', origin: 'kernel', varies: false };
+}
+
+/** A rule that some kernels apply; its comment says which. */
+export function varying<const R extends string>(row: Omit<Rule<R>, 'errno' | 'origin' | 'varies'>): Rule<R> {
+  return { ...row, errno: 'EINVAL', origin: 'kernel', varies: true };
+}
+
+/** A rule of ours, so that the kernel never copies past the bytes that were given. */
+export function service<const R extends string>(
+  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'source'>,
+): Rule<R> {
+  return { ...row, errno: 'EINVAL', source: 'vcpud', origin: 'service', varies: false };
+}
+
+/** A stretch of the kernel's code between two points where it may answer 0, and the rules that it applies. */
+export interface Section {
+  /** False where the kernel has answered 0 already, went another way, or the bytes end too early to judge. */
+  readonly reached: (context: RuleContext) => boolean;
+  readonly rules: readonly Rule[];
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Conditions
+
+export const PAGE_MASK = 0xfffn;
+export const CR0 = { PE: 1n << 0n, NW: 1n << 29n, CD: 1n << 30n, PG: 1n << 31n } as const;
+/** CR3 bits that are address-masking controls (LAM) on some vCPUs: left to the kernel. */
+const CR3_LAM = 3n << 61n;
+
+/** Any of the given bits is set in the header's `flags`. */
+export function hasFlag(view: DataView, flag: number): boolean {
+  return (read(view, HEADER.flags) & flag) !== 0;
+}
+
+/** kvm_vcpu_is_legal_gpa: no bit at or above the guest's MAXPHYADDR. */
+export function legalGpa(vcpu: VcpuFacts, gpa: bigint): boolean {
+  return gpa >> BigInt(vcpu.maxPhyAddr) === 0n;
+}
+
+/** page_address_valid: legal and a multiple of 4096. */
+export function legalPage(vcpu: VcpuFacts, gpa: bigint): boolean {
+  return (gpa & PAGE_MASK) === 0n && legalGpa(vcpu, gpa);
+}
+
+/** kvm_vcpu_is_legal_cr3, but for its two LAM bits. */
+export function legalCr3(vcpu: VcpuFacts, cr3: bigint): boolean {
+  return legalGpa(vcpu, cr3 & ~CR3_LAM);
+}

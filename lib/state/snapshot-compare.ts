@@ -1,0 +1,52 @@
+// Whether two snapshots of a vCPU say the same, part by part: after a restore, after a way back, at the end of a
+// move. What time itself changes is left out, by a table.
+
+import { SIZE } from '../kvm/abi.js';
+import { msrRows } from '../kvm/msrs.js';
+import type { ComponentName, VcpuSnapshot } from './vcpu-components.js';
+
+/** MSRs that change while nothing runs, or that hold the same thing in another form each time. */
+const VOLATILE_MSRS: ReadonlyMap<number, string> = new Map([
+  [0x10, 'IA32_TSC counts'],
+  [0x3b, 'IA32_TSC_ADJUST follows a TSC written by the guest'],
+  [0xe7, 'IA32_MPERF counts'],
+  [0xe8, 'IA32_APERF counts'],
+  [0x40000010, 'HV_X64_MSR_VP_RUNTIME counts'],
+  [0x40000020, 'HV_X64_MSR_TIME_REF_COUNT counts'],
+]);
+
+/** Byte ranges of parts that time changes: [offset, length]. */
+const VOLATILE_BYTES: Readonly<Partial<Record<ComponentName, ReadonlyArray<readonly [number, number]>>>> = {
+  // The LAPIC timer's current count.
+  lapic: [[0x390, 4]],
+};
+
+
+function withoutVolatile(name: ComponentName, bytes: Buffer): Buffer {
+  const ranges = VOLATILE_BYTES[name];
+  if (ranges === undefined) return bytes;
+  const copy = Buffer.from(bytes);
+  for (const [offset, length] of ranges) copy.fill(0, offset, offset + length);
+  return copy;
+}
+
+function differingMsrs(a: Buffer, b: Buffer): string[] {
+  const other = new Map(msrRows(b).map(({ index, value }) => [index, value]));
+  return msrRows(a)
+    .filter(({ index, value }) => !VOLATILE_MSRS.has(index) && other.get(index) !== value)
+    .map(({ index }) => `msrs.0x${index.toString(16)}`);
+}
+
+/** Names of what differs, such as "regs" or "msrs.0xc0010117"; empty where the two are the same. */
+export function differences(a: VcpuSnapshot, b: VcpuSnapshot): string[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<ComponentName>;
+  return [...names].flatMap((name) => {
+    const left = a[name];
+    const right = b[name];
+    if (left === undefined || right === undefined) return [name];
+    if (name === 'msrs') {
+      return left.length === right.length && left.length % SIZE.msrEntry === 0 ? differingMsrs(left, right) : [name];
+    }
+    return withoutVolatile(name, left).equals(withoutVolatile(name, right)) ? [] : [name];
+  });
+}

@@ -1,0 +1,262 @@
+// Everything that a vCPU holds, part by part, and the two orders in which the parts are taken and given. Read the
+// tables; the loops below them are short. The orders and their reasons are QEMU's (kvm_arch_get_registers,
+// kvm_arch_put_registers) and the kernel selftests' (state_test), joined where each knows what the other does not.
+
+import { type CapName, KVM, MSR, SIZE } from '../kvm/abi.js';
+import { getCpuid, setCpuid } from '../kvm/cpuid.js';
+import { msrEntries, msrRows, readMsrs, writeMsrs } from '../kvm/msrs.js';
+import type { IoctlPort } from '../kvm/port.js';
+
+/** The parts, by the names that the API gives them. */
+export type ComponentName =
+  | 'cpuid'
+  | 'tscKhz'
+  | 'sregs2'
+  | 'sregs'
+  | 'xsave'
+  | 'xcrs'
+  | 'msrs'
+  | 'lapic'
+  | 'events'
+  | 'mpState'
+  | 'debugregs'
+  | 'regs'
+  | 'nested';
+
+/** The bytes of each part that the vCPU has. */
+export type VcpuSnapshot = Readonly<Partial<Record<ComponentName, Buffer>>>;
+
+/** What decides which parts a vCPU has and how large they are. */
+export interface VcpuShape {
+  /** Of the VM: KVM_CHECK_EXTENSION's answers. */
+  readonly capabilities: ReadonlyMap<CapName, number>;
+  /** Whether the VM has an in-kernel irqchip, and so the vCPU a LAPIC. */
+  readonly irqchip: boolean;
+  /** MSRs that this vCPU can read and that are worth moving. */
+  readonly msrIndices: readonly number[];
+  /** The nested state's format and most bytes, where the host has it. */
+  readonly nested: { readonly format: 'SVM' | 'VMX'; readonly maxBytes: number } | undefined;
+}
+
+/** A vCPU as this floor sees it. */
+export interface StateVcpu {
+  readonly port: IoctlPort;
+  readonly shape: VcpuShape;
+}
+
+const has = (shape: VcpuShape, cap: CapName): boolean => (shape.capabilities.get(cap) ?? 0) > 0;
+
+function read(port: IoctlPort, request: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  port.ioctl(request, buffer);
+  return buffer;
+}
+
+function u32(value: number): Buffer {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32LE(value);
+  return buffer;
+}
+
+/** KVM_CAP_XSAVE2 answers the size of the vCPU's xsave area, 4096 or more; 0 on kernels before 5.17. */
+const xsaveBytes = (shape: VcpuShape): number => Math.max(shape.capabilities.get('XSAVE2') ?? 0, SIZE.xsave);
+
+interface Component {
+  /** Whether such a vCPU has the part. */
+  present(shape: VcpuShape): boolean;
+  /** Its size in bytes; undefined where it varies. */
+  size(shape: VcpuShape): number | undefined;
+  get(vcpu: StateVcpu): Buffer;
+  set(vcpu: StateVcpu, bytes: Buffer): void;
+}
+
+function fixed(get: number, set: number, bytes: number, present: (shape: VcpuShape) => boolean): Component {
+  return {
+    present,
+    size: () => bytes,
+    get: ({ port }) => read(port, get, bytes),
+    // The kernel's own copy: it may write into what it is given.
+    set: ({ port }, value) => void port.ioctl(set, Buffer.from(value)),
+  };
+}
+
+const always = () => true;
+
+/** Each part but the nested state, which has a module of its own: whether there, how large, got how, set how. */
+export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Component>> = {
+  cpuid: {
+    present: always,
+    size: () => undefined,
+    get: ({ port }) => Buffer.from(getCpuid(port)),
+    set: ({ port }, bytes) => setCpuid(port, bytes),
+  },
+  tscKhz: {
+    present: always,
+    size: () => 4,
+    get: ({ port, shape }) => u32(has(shape, 'TSC_CONTROL') ? port.ioctl(KVM.GET_TSC_KHZ, 0) : 0),
+    set: ({ port, shape }, bytes) => {
+      const wanted = bytes.readUInt32LE(0);
+      if (wanted !== 0 && has(shape, 'TSC_CONTROL') && port.ioctl(KVM.GET_TSC_KHZ, 0) !== wanted) {
+        port.ioctl(KVM.SET_TSC_KHZ, wanted);
+      }
+    },
+  },
+  sregs2: fixed(KVM.GET_SREGS2, KVM.SET_SREGS2, SIZE.sregs2, (shape) => has(shape, 'SREGS2')),
+  sregs: fixed(KVM.GET_SREGS, KVM.SET_SREGS, SIZE.sregs, (shape) => !has(shape, 'SREGS2')),
+  xsave: {
+    present: always,
+    size: xsaveBytes,
+    get: ({ port, shape }) => read(port, has(shape, 'XSAVE2') ? KVM.GET_XSAVE2 : KVM.GET_XSAVE, xsaveBytes(shape)),
+    set: ({ port }, bytes) => void port.ioctl(KVM.SET_XSAVE, Buffer.from(bytes)),
+  },
+  xcrs: fixed(KVM.GET_XCRS, KVM.SET_XCRS, SIZE.xcrs, (shape) => has(shape, 'XCRS')),
+  msrs: {
+    present: always,
+    size: () => undefined,
+    get: ({ port, shape }) => readMsrs(port, shape.msrIndices).entries,
+    set: ({ port }, bytes) => writeMsrs(port, bytes),
+  },
+  lapic: fixed(KVM.GET_LAPIC, KVM.SET_LAPIC, SIZE.lapic, (shape) => shape.irqchip),
+  events: fixed(KVM.GET_VCPU_EVENTS, KVM.SET_VCPU_EVENTS, SIZE.events, always),
+  mpState: fixed(KVM.GET_MP_STATE, KVM.SET_MP_STATE, SIZE.mpState, always),
+  debugregs: fixed(KVM.GET_DEBUGREGS, KVM.SET_DEBUGREGS, SIZE.debugregs, (shape) => has(shape, 'DEBUGREGS')),
+  regs: fixed(KVM.GET_REGS, KVM.SET_REGS, SIZE.regs, always),
+};
+
+/** MSRs that must be there before VMX operation: KVM answers EBUSY to them afterwards (vmx_set_vmx_msr). */
+const isVmxPrerequisite = (index: number): boolean =>
+  index === MSR.IA32_FEATURE_CONTROL || (index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST);
+
+/** The order in which a stopped vCPU's parts are taken, each with its reason. */
+export const CAPTURE_ORDER: ReadonlyArray<readonly [part: ComponentName, reason: string]> = [
+  ['events', 'first: reading it folds latched NMIs and SMIs in, before anything that depends on them is read'],
+  ['mpState', 'before regs and sregs: reading it takes a pending INIT or SIPI, which changes CS and RIP'],
+  ['regs', 'general registers; those of L2 where the vCPU is in L2'],
+  ['xsave', 'FPU and vector registers'],
+  ['xcrs', 'XCR0'],
+  ['sregs2', 'segments, control registers, EFER, APIC base, and the PDPTRs, which sregs lacks'],
+  ['sregs', 'the same without PDPTRs, on kernels before 5.14'],
+  ['msrs', 'after mp_state and events, which can change some; TSC as late as can be'],
+  ['lapic', 'with no vCPU running, interrupts no longer move between it and events'],
+  ['debugregs', 'DR0-DR3, DR6, DR7'],
+  ['nested', 'last: its reading syncs vmcb12 or vmcs12 from what the CPU used, and depends on nothing later'],
+  ['tscKhz', 'a constant of the vCPU'],
+  ['cpuid', 'a constant of the vCPU; bits such as OSXSAVE follow CR4 and are read after it'],
+];
+
+type RestoreStep = ComponentName | 'leaveNested' | 'vmxPrerequisites' | 'tscDeadline';
+
+/** The order in which a vCPU is given its parts, each with its reason. */
+export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: string]> = [
+  ['vmxPrerequisites', 'FEATURE_CONTROL first: KVM refuses the VMX capability MSRs and CR4.VMXE=0 in VMX operation, and writing 0 leaves it'],
+  ['leaveNested', 'so that what follows is L1 state on a vCPU out of L2, whatever it held before'],
+  ['cpuid', 'decides which bits of everything below are legal'],
+  ['tscKhz', 'before the TSC itself, whose scale it is'],
+  ['vmxPrerequisites', 'again, now out of VMX operation: VMX capability MSRs are EBUSY from VMXON on'],
+  ['sregs2', 'before nested: EFER.SVME must be set there, CR0 and CR4 are checked there; APIC base before lapic'],
+  ['sregs', 'as sregs2'],
+  ['xcrs', 'before xsave, whose components it enables'],
+  ['xsave', 'FPU and vector registers'],
+  ['msrs', 'after sregs: some check EFER and CR4; VM_HSAVE_PA before nested'],
+  ['lapic', 'after the APIC base of sregs and before events, which may hold an interrupt it already acknowledged'],
+  ['events', 'before nested: a change of SMM makes KVM leave L2 (kvm_leave_nested)'],
+  ['mpState', 'after lapic: the kernel refuses some states without one'],
+  ['debugregs', 'DR0-DR3, DR6, DR7'],
+  ['regs', "before nested: on SVM entering L2 copies vmcb01's save area, RFLAGS, RSP and RAX among it, into vmcb02"],
+  ['nested', 'last of what decides where the vCPU is: all that it is checked against stands, and RAM is there'],
+  ['tscDeadline', 'after lapic and TSC: it arms a timer that the LAPIC mode and the TSC give a meaning'],
+];
+
+/** Takes every part, in CAPTURE_ORDER. The vCPU must be out of KVM_RUN, with pending I/O completed. */
+export function captureVcpu(vcpu: StateVcpu, getNested: (vcpu: StateVcpu) => Buffer): VcpuSnapshot {
+  const snapshot: Partial<Record<ComponentName, Buffer>> = {};
+  for (const [name] of CAPTURE_ORDER) {
+    if (name === 'nested') {
+      if (vcpu.shape.nested !== undefined) snapshot.nested = getNested(vcpu);
+    } else if (COMPONENTS[name].present(vcpu.shape)) {
+      snapshot[name] = COMPONENTS[name].get(vcpu);
+    }
+  }
+  return snapshot;
+}
+
+/** Which step failed, and with what. */
+export class RestoreFailed extends Error {
+  readonly step: RestoreStep;
+  constructor(step: RestoreStep, cause: unknown) {
+    super(`${step}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'RestoreFailed';
+    this.step = step;
+  }
+}
+
+/** The two ways in which this floor touches nested state. */
+export interface NestedAccess {
+  /** Puts the vCPU out of L2 and out of VMX operation. */
+  leave(vcpu: StateVcpu): void;
+  /** SET_NESTED_STATE; throws unless the kernel answers 0. */
+  set(vcpu: StateVcpu, bytes: Buffer): void;
+}
+
+/** Gives every part that the snapshot has, in RESTORE_ORDER. Throws RestoreFailed at the first that fails. */
+export function restoreVcpu(vcpu: StateVcpu, snapshot: VcpuSnapshot, nested: NestedAccess): void {
+  const msrs = snapshot.msrs === undefined ? [] : msrRows(snapshot.msrs);
+  const writeMatching = (wanted: (index: number) => boolean) => {
+    writeMsrs(vcpu.port, msrEntries(msrs.filter(({ index }) => wanted(index))));
+  };
+  let prerequisitesTried = false;
+  for (const [step] of RESTORE_ORDER) {
+    try {
+      switch (step) {
+        case 'leaveNested':
+          if (vcpu.shape.nested !== undefined) nested.leave(vcpu);
+          break;
+        case 'vmxPrerequisites':
+          // The first time only FEATURE_CONTROL: the capability MSRs would be refused in VMX operation.
+          if (prerequisitesTried) writeMatching(isVmxPrerequisite);
+          else writeMatching((index) => index === MSR.IA32_FEATURE_CONTROL);
+          prerequisitesTried = true;
+          break;
+        case 'msrs':
+          writeMatching((index) => !isVmxPrerequisite(index) && index !== MSR.IA32_TSC_DEADLINE);
+          break;
+        case 'tscDeadline':
+          writeMatching((index) => index === MSR.IA32_TSC_DEADLINE);
+          break;
+        case 'nested':
+          if (snapshot.nested !== undefined) nested.set(vcpu, snapshot.nested);
+          break;
+        default: {
+          const bytes = snapshot[step];
+          if (bytes !== undefined) COMPONENTS[step].set(vcpu, bytes);
+        }
+      }
+    } catch (error) {
+      throw new RestoreFailed(step, error);
+    }
+  }
+}
+
+/** Names of parts whose size is not what this vCPU gives: they would be read past their end, or refused. */
+export function missizedParts(shape: VcpuShape, snapshot: VcpuSnapshot): Array<{ part: ComponentName; expected: string }> {
+  const wrong: Array<{ part: ComponentName; expected: string }> = [];
+  for (const name of Object.keys(COMPONENTS) as Array<keyof typeof COMPONENTS>) {
+    const bytes = snapshot[name];
+    const component = COMPONENTS[name];
+    const present = component.present(shape);
+    if (!present || bytes === undefined) {
+      if (present !== (bytes !== undefined)) wrong.push({ part: name, expected: present ? 'present' : 'absent' });
+      continue;
+    }
+    const size = component.size(shape);
+    if (size !== undefined && bytes.length !== size) wrong.push({ part: name, expected: `${size} bytes` });
+  }
+  if (snapshot.msrs !== undefined && snapshot.msrs.length % SIZE.msrEntry !== 0) {
+    wrong.push({ part: 'msrs', expected: `a multiple of ${SIZE.msrEntry} bytes` });
+  }
+  if (snapshot.cpuid !== undefined && snapshot.cpuid.length % SIZE.cpuidEntry !== 0) {
+    wrong.push({ part: 'cpuid', expected: `a multiple of ${SIZE.cpuidEntry} bytes` });
+  }
+  return wrong;
+}
+

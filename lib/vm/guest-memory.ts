@@ -1,0 +1,213 @@
+// Guest-physical memory: regions over one memfd, so that it is read and written as a file, by libuv's pool and
+// without touching the guest's mapping. KVM gets the mapping through KVM_SET_USER_MEMORY_REGION.
+
+import { closeSync, ftruncateSync, read, readSync, write, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { VcpudError } from '../errors/vcpud-error.js';
+import { KVM } from '../kvm/abi.js';
+import type { IoctlPort } from '../kvm/port.js';
+import { memfdCreate, mmapShared, munmap, seekData, seekHole } from '../os/libc.js';
+
+const readAsync = promisify(read);
+const writeAsync = promisify(write);
+
+const PAGE = 4096n;
+const MOST_REGIONS = 32;
+/** Below this, a read or write is a copy of microseconds: cheaper here than by way of libuv's pool. */
+const SYNC_BYTES = 64 * 1024;
+const ZEROES = Buffer.alloc(64 * 1024);
+
+/** Where vcpud lets KVM keep what Intel's real mode needs: 3 pages of TSS and an identity map (QEMU's places). */
+export const RESERVED_FOR_KVM = { gpa: 0xfeffc000n, bytes: 0x4000n } as const;
+export const IDENTITY_MAP_GPA = 0xfeffc000n;
+export const TSS_GPA = 0xfeffd000;
+
+export interface MemoryRegion {
+  readonly gpa: bigint;
+  readonly bytes: bigint;
+}
+
+interface PlacedRegion extends MemoryRegion {
+  /** Offset of its first byte in the memfd. */
+  readonly offset: number;
+}
+
+/** A piece of guest memory: bytes, or a run of zeroes that was never written. */
+export type MemoryPiece =
+  | { readonly gpa: bigint; readonly data: Buffer }
+  | { readonly gpa: bigint; readonly zeroBytes: number };
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+function invalidRegion(index: number, region: MemoryRegion, why: string): VcpudError {
+  const where = `memory_regions[${index}]`;
+  return VcpudError.of('MEMORY_REGION_INVALID', `${where}, ${region.bytes} bytes at ${hex(region.gpa)}, ${why}`, {
+    field: `vm.${where}`,
+    metadata: { gpa: hex(region.gpa), size_bytes: String(region.bytes) },
+  });
+}
+
+const overlap = (a: MemoryRegion, b: MemoryRegion): boolean => a.gpa < b.gpa + b.bytes && b.gpa < a.gpa + a.bytes;
+
+/** Throws MEMORY_REGION_INVALID at the first region that can't be. */
+export function checkRegions(regions: readonly MemoryRegion[], physicalAddressBits: number): void {
+  if (regions.length === 0 || regions.length > MOST_REGIONS) {
+    throw VcpudError.of('MEMORY_REGION_INVALID', `a VM has 1 to ${MOST_REGIONS} memory regions, not ${regions.length}`, {
+      field: 'vm.memory_regions',
+    });
+  }
+  const end = 1n << BigInt(physicalAddressBits);
+  regions.forEach((region, i) => {
+    if (region.gpa % PAGE !== 0n || region.bytes % PAGE !== 0n) throw invalidRegion(i, region, 'is not in whole pages');
+    if (region.bytes === 0n) throw invalidRegion(i, region, 'is empty');
+    if (region.gpa + region.bytes > end) throw invalidRegion(i, region, `ends above ${hex(end)}`);
+    if (overlap(region, RESERVED_FOR_KVM)) throw invalidRegion(i, region, 'covers the pages that KVM needs itself');
+    const other = regions.findIndex((before, j) => j < i && overlap(region, before));
+    if (other >= 0) throw invalidRegion(i, region, `overlaps memory_regions[${other}]`);
+  });
+}
+
+export class GuestMemory {
+  readonly regions: readonly MemoryRegion[];
+  private readonly placed: readonly PlacedRegion[];
+  private readonly fd: number;
+  private readonly mappings: Array<{ address: number; bytes: number }> = [];
+  private users = 0;
+  private closing = false;
+
+  private constructor(fd: number, placed: readonly PlacedRegion[]) {
+    this.fd = fd;
+    this.placed = placed;
+    this.regions = placed.map(({ gpa, bytes }) => ({ gpa, bytes }));
+  }
+
+  /** Makes the memory of checked regions; pages take room only once they are written. */
+  static create(vmId: string, regions: readonly MemoryRegion[]): GuestMemory {
+    const fd = memfdCreate(`vcpud-${vmId}`);
+    let offset = 0;
+    const placed = regions.map((region) => {
+      const at = { ...region, offset };
+      offset += Number(region.bytes);
+      return at;
+    });
+    const memory = new GuestMemory(fd, placed);
+    try {
+      ftruncateSync(fd, offset);
+      for (const { bytes, offset: at } of placed) {
+        memory.mappings.push({ address: mmapShared(fd, Number(bytes), at), bytes: Number(bytes) });
+      }
+    } catch (error) {
+      memory.close();
+      throw error;
+    }
+    return memory;
+  }
+
+  /** KVM_SET_USER_MEMORY_REGION for each region, slots from 0. */
+  giveTo(vm: IoctlPort): void {
+    this.placed.forEach(({ gpa, bytes }, slot) => {
+      const region = Buffer.alloc(32); // struct kvm_userspace_memory_region
+      region.writeUInt32LE(slot, 0);
+      region.writeBigUInt64LE(gpa, 8);
+      region.writeBigUInt64LE(bytes, 16);
+      region.writeBigUInt64LE(BigInt(this.mappings[slot]?.address ?? 0), 24);
+      vm.ioctl(KVM.SET_USER_MEMORY_REGION, region);
+    });
+  }
+
+  /** Where a range begins in the memfd. Throws MEMORY_RANGE_NOT_BACKED. */
+  private locate(gpa: bigint, bytes: bigint): number {
+    this.assertOpen();
+    const region = this.placed.find((r) => gpa >= r.gpa && gpa + bytes <= r.gpa + r.bytes);
+    if (region !== undefined) return region.offset + Number(gpa - region.gpa);
+    throw VcpudError.of(
+      'MEMORY_RANGE_NOT_BACKED',
+      `no one memory region of the VM holds the ${bytes} bytes at ${hex(gpa)}`,
+      { field: 'gpa', metadata: { gpa: hex(gpa), size_bytes: String(bytes) } },
+    );
+  }
+
+  /** The descriptor's number may be another file's once it is closed. */
+  private assertOpen(): void {
+    if (this.closing) throw VcpudError.of('VM_DELETED', 'the VM was deleted while its memory was in use');
+  }
+
+  /** Checks that a range lies within one region. */
+  check(gpa: bigint, bytes: bigint): void {
+    this.locate(gpa, bytes);
+  }
+
+  /**
+   * Reads a range, in pieces of at most chunkBytes, holes of the memfd as runs of zeroes. Ask for the next piece
+   * when the one before is out of the way: there is no reading ahead but one piece.
+   */
+  async *read(gpa: bigint, bytes: bigint, chunkBytes: number): AsyncGenerator<MemoryPiece> {
+    const start = this.locate(gpa, bytes);
+    const end = start + Number(bytes);
+    for (let at = start; at < end; ) {
+      this.assertOpen();
+      const here = gpa + BigInt(at - start);
+      const data = seekData(this.fd, at, end);
+      if (data > at) {
+        yield { gpa: here, zeroBytes: data - at };
+        at = data;
+        continue;
+      }
+      const piece = await this.readPiece(at, Math.min(chunkBytes, seekHole(this.fd, at, end) - at));
+      yield { gpa: here, data: piece };
+      at += piece.length;
+    }
+  }
+
+  private async readPiece(offset: number, bytes: number): Promise<Buffer> {
+    const piece = Buffer.allocUnsafeSlow(bytes);
+    if (bytes <= SYNC_BYTES) {
+      readSync(this.fd, piece, 0, bytes, offset);
+      return piece;
+    }
+    return this.whileOpen(async () => {
+      await readAsync(this.fd, piece, 0, bytes, offset);
+      return piece;
+    });
+  }
+
+  /** Writes bytes, all or none of them as far as the range goes. */
+  async write(gpa: bigint, data: Uint8Array): Promise<void> {
+    const offset = this.locate(gpa, BigInt(data.length));
+    if (data.length <= SYNC_BYTES) {
+      writeSync(this.fd, data, 0, data.length, offset);
+      return;
+    }
+    await this.whileOpen(() => writeAsync(this.fd, data, 0, data.length, offset));
+  }
+
+  /** Writes zeroes where there is anything else; holes stay holes. */
+  async writeZeroes(gpa: bigint, bytes: bigint): Promise<void> {
+    const start = this.locate(gpa, bytes);
+    const end = start + Number(bytes);
+    for (let at = seekData(this.fd, start, end); at < end; at = seekData(this.fd, at, end)) {
+      this.assertOpen();
+      const length = Math.min(ZEROES.length, seekHole(this.fd, at, end) - at);
+      await this.whileOpen(() => writeAsync(this.fd, ZEROES, 0, length, at));
+      at += length;
+    }
+  }
+
+  /** Frees it all, once the last read or write under way is done. KVM must be done with it: close the VM first. */
+  close(): void {
+    this.closing = true;
+    if (this.users > 0) return;
+    for (const { address, bytes } of this.mappings.splice(0)) munmap(address, bytes);
+    closeSync(this.fd);
+  }
+
+  private async whileOpen<T>(task: () => Promise<T>): Promise<T> {
+    this.users += 1;
+    try {
+      return await task();
+    } finally {
+      this.users -= 1;
+      if (this.closing && this.users === 0) this.close();
+    }
+  }
+}

@@ -1,0 +1,258 @@
+// The main thread's side of a vCPU's thread: starts it, lets it run, parks it, and gets one ioctl done on a vCPU
+// that runs. Who may touch the vCPU: this side from 'parked' to run(), the thread at all other times.
+
+import { Worker } from 'node:worker_threads';
+import { KVM_RUN_LAYOUT, requestName } from '../kvm/abi.js';
+import { KernelError } from '../os/kernel-error.js';
+import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../os/libc.js';
+import {
+  CONTROL_WORDS,
+  type ParkReason,
+  TIME,
+  TIME_SLOTS,
+  type ThreadMessage,
+  type ThreadStart,
+  WANT,
+  WORD,
+} from './vcpu-thread-protocol.js';
+
+/** Heap bounds of a vCPU's thread, in MiB: it holds a few buffers and no data of its own. */
+const THREAD_LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8, stackSizeMb: 1 };
+
+export interface RunnerEvents {
+  /** The vCPU left the guest by itself: halted, or stopped for good. Not called for parks that park() asked for. */
+  parkedByItself(reason: ParkReason): void;
+  console(data: Uint8Array, time: number): void;
+  /** The thread ended without having been told to: a bug, or memory ran out. */
+  died(error: Error): void;
+}
+
+/** What a program gave: the ioctl's return value, and for how long the vCPU was out of the guest. */
+export interface ProgramResult {
+  readonly value: number;
+  readonly outMs: number;
+}
+
+interface Program {
+  readonly request: number;
+  readonly resolve: (result: ProgramResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class VcpuRunner {
+  /** The buffer of programs; read it in the same turn in which program() resolves. */
+  readonly programBuffer: Uint8Array;
+  private readonly worker: Worker;
+  private readonly control: Int32Array;
+  private readonly times: Float64Array;
+  private readonly run: Buffer;
+  private readonly events: RunnerEvents;
+  private readonly directIoctl: (request: number, buffer: Uint8Array) => number;
+  private readonly exited: Promise<void>;
+  private tid = 0;
+  private parked = true;
+  private quitting = false;
+  private dead = false;
+  private parkWaiters: Array<() => void> = [];
+  private active: Program | undefined;
+  private entriesSeen = 0;
+  private lastExitSeen = '';
+
+  private constructor(
+    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer'>,
+    programBytes: number,
+    directIoctl: (request: number, buffer: Uint8Array) => number,
+    events: RunnerEvents,
+  ) {
+    const shared: ThreadStart = {
+      ...start,
+      control: new SharedArrayBuffer(4 * CONTROL_WORDS),
+      times: new SharedArrayBuffer(8 * TIME_SLOTS),
+      programBuffer: new SharedArrayBuffer(programBytes),
+    };
+    this.control = new Int32Array(shared.control);
+    this.times = new Float64Array(shared.times);
+    this.programBuffer = new Uint8Array(shared.programBuffer);
+    this.run = viewOf(start.runAddress, start.runLength);
+    this.directIoctl = directIoctl;
+    this.events = events;
+    this.worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), {
+      workerData: shared,
+      resourceLimits: THREAD_LIMITS,
+      stdin: false,
+      env: {},
+      execArgv: [],
+    });
+    this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+  }
+
+  /** Starts the thread of a vCPU; resolves when it is parked and ready. */
+  static async start(
+    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer'>,
+    programBytes: number,
+    directIoctl: (request: number, buffer: Uint8Array) => number,
+    events: RunnerEvents,
+  ): Promise<VcpuRunner> {
+    const runner = new VcpuRunner(start, programBytes, directIoctl, events);
+    await new Promise<void>((resolve, reject) => {
+      runner.worker.on('message', (message: ThreadMessage) => {
+        if (message.kind === 'ready') runner.tid = message.tid;
+        else if (runner.quitting) return;
+        else if (message.kind === 'parked' && message.entries === 0 && runner.parked) resolve();
+        else runner.take(message);
+      });
+      runner.worker.once('error', (error: Error) => {
+        reject(error);
+        runner.die(error);
+      });
+      runner.worker.once('exit', () => {
+        const error = new Error('the vCPU thread ended by itself');
+        reject(error);
+        if (!runner.quitting) runner.die(error);
+      });
+    });
+    return runner;
+  }
+
+  get isParked(): boolean {
+    return this.parked;
+  }
+
+  /** Entries into KVM_RUN, and the last exit that wasn't a kick, as of the last park. */
+  get entries(): number {
+    return this.entriesSeen;
+  }
+
+  get lastExit(): string {
+    return this.lastExitSeen;
+  }
+
+  /** Lets a parked vCPU run. */
+  resume(): void {
+    if (!this.parked || this.dead) throw new Error('resume needs a parked vCPU');
+    this.parked = false;
+    this.command(WORD.want, WANT.run);
+    Atomics.notify(this.control, WORD.want);
+  }
+
+  /** Brings the vCPU out of the guest, with pending I/O completed; resolves when it is parked. */
+  async park(): Promise<void> {
+    if (this.parked || this.dead) return;
+    const parked = new Promise<void>((resolve) => this.parkWaiters.push(resolve));
+    // The thread may be parking by itself this very moment; then the command says what it does anyway.
+    this.command(WORD.want, WANT.park);
+    this.kick();
+    await parked;
+  }
+
+  /**
+   * Does one ioctl with programBuffer on the vCPU, whether it runs or not. A running one leaves the guest, does it
+   * in its own thread and goes on at once. One program at a time: the caller sees to that.
+   */
+  program(request: number): Promise<ProgramResult> {
+    if (this.active !== undefined) throw new Error('a program is under way on this vCPU');
+    if (this.parked) {
+      return Promise.resolve({ value: this.directIoctl(request, this.programBuffer), outMs: 0 });
+    }
+    return new Promise((resolve, reject) => {
+      this.active = { request, resolve, reject };
+      Atomics.store(this.control, WORD.programRequest, request | 0);
+      this.command(WORD.programAsked, (Atomics.load(this.control, WORD.programAsked) + 1) | 0);
+      this.kick();
+    });
+  }
+
+  /** Ends the thread; resolves when it is gone and nothing touches the vCPU or its mappings any more. */
+  async quit(): Promise<void> {
+    if (!this.quitting) {
+      this.quitting = true;
+      this.active?.reject(new Error('the vCPU is going away'));
+      this.active = undefined;
+      this.command(WORD.want, WANT.quit);
+      Atomics.notify(this.control, WORD.want);
+      if (!this.dead) this.kick();
+    }
+    await this.exited;
+    for (const waiter of this.parkWaiters.splice(0)) waiter();
+  }
+
+  private command(word: number, value: number): void {
+    Atomics.store(this.control, word, value);
+    Atomics.add(this.control, WORD.commands, 1);
+    Atomics.notify(this.control, WORD.commands);
+  }
+
+  private kick(): void {
+    // Before the signal: whoever enters KVM_RUN after this store comes back at once (KVM_CAP_IMMEDIATE_EXIT).
+    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
+    try {
+      tgkill(this.tid, INTERRUPT_SIGNAL);
+    } catch (error) {
+      // The thread is gone; its exit is on its way to us.
+      if (!(error instanceof KernelError && error.code === 'ESRCH')) throw error;
+    }
+  }
+
+  private take(message: ThreadMessage): void {
+    switch (message.kind) {
+      case 'console':
+        Atomics.add(this.control, WORD.consoleTaken, message.data.length);
+        Atomics.add(this.control, WORD.commands, 1);
+        Atomics.notify(this.control, WORD.commands);
+        this.events.console(message.data, message.time);
+        return;
+      case 'program':
+        this.finishProgram();
+        return;
+      case 'parked':
+        this.parked = true;
+        this.entriesSeen = message.entries;
+        this.lastExitSeen = message.lastExit;
+        this.finishProgramDirectly();
+        for (const waiter of this.parkWaiters.splice(0)) waiter();
+        if (message.reason.kind !== 'asked') this.events.parkedByItself(message.reason);
+        return;
+      case 'ready':
+        return;
+    }
+  }
+
+  private finishProgram(): void {
+    const program = this.active;
+    if (program === undefined) return;
+    this.active = undefined;
+    const errno = Atomics.load(this.control, WORD.programErrno);
+    if (errno !== 0) {
+      program.reject(new KernelError(requestName(program.request), errno));
+      return;
+    }
+    const out = this.times[TIME.outSince] ?? 0;
+    const back = this.times[TIME.backAt] ?? 0;
+    // The thread may not have stamped its way back yet: then it has been out until now, at most.
+    const outMs = (back >= out ? back : performance.timeOrigin + performance.now()) - out;
+    program.resolve({ value: Atomics.load(this.control, WORD.programValue), outMs });
+  }
+
+  /** A vCPU that parked by itself before it saw the program: it is this side's now, so the ioctl is done here. */
+  private finishProgramDirectly(): void {
+    const program = this.active;
+    if (program === undefined) return;
+    this.active = undefined;
+    Atomics.store(this.control, WORD.programDone, Atomics.load(this.control, WORD.programAsked));
+    try {
+      program.resolve({ value: this.directIoctl(program.request, this.programBuffer), outMs: 0 });
+    } catch (error) {
+      program.reject(error as Error);
+    }
+  }
+
+  private die(error: Error): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.parked = true;
+    this.active?.reject(error);
+    this.active = undefined;
+    for (const waiter of this.parkWaiters.splice(0)) waiter();
+    if (!this.quitting) this.events.died(error);
+  }
+}

@@ -1,0 +1,166 @@
+// One vCPU of an owned VM: its descriptor, its thread, what it held when it was new, and whether it ended by
+// itself. Changes of its state are the Vm's to order (see vm.ts); here they are done.
+
+import { VcpudError } from '../errors/vcpud-error.js';
+import { KVM, MP_STATE } from '../kvm/abi.js';
+import { setCpuid, withApicId } from '../kvm/cpuid.js';
+import { closeVcpu, createVcpu, type VcpuHandle } from '../kvm/native/kvm-device.js';
+import type { NativePort } from '../kvm/native/native-port.js';
+import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
+import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
+import type { HostProfile } from './host.js';
+import { type RunnerEvents, VcpuRunner } from './vcpu-runner.js';
+import type { ParkReason } from './vcpu-thread-protocol.js';
+
+/** A nested state as it was taken. */
+export interface NestedCapture {
+  readonly bytes: Buffer;
+  /** For how long a running vCPU was out of the guest for it, ms; 0 for one that didn't run. */
+  readonly outMs: number;
+  /** Date.now() right after. */
+  readonly time: number;
+}
+
+export class Vcpu implements StateVcpu {
+  readonly index: number;
+  readonly port: NativePort;
+  readonly shape: VcpuShape;
+  /** What the vCPU held when it was new: power-on state, as this kernel makes it. Reset gives it back. */
+  readonly powerOn: VcpuSnapshot;
+  /** Why it ended by itself; undefined while it can run. */
+  ended: Exclude<ParkReason, { kind: 'asked' }> | undefined;
+  private readonly handle: VcpuHandle;
+  private readonly runner: VcpuRunner;
+  private getting: Promise<NestedCapture> | undefined;
+  private getQueued: Promise<NestedCapture> | undefined;
+  private closed = false;
+
+  private constructor(
+    index: number,
+    handle: VcpuHandle,
+    shape: VcpuShape,
+    powerOn: VcpuSnapshot,
+    runner: VcpuRunner,
+  ) {
+    this.index = index;
+    this.handle = handle;
+    this.port = handle.port;
+    this.shape = shape;
+    this.powerOn = powerOn;
+    this.runner = runner;
+  }
+
+  /** Makes vCPU `index` of a VM, with the host's CPUID, parked at power-on state. */
+  static async create(
+    vm: NativePort,
+    index: number,
+    host: HostProfile,
+    irqchip: boolean,
+    capabilities: HostProfile['capabilities'],
+    events: Omit<RunnerEvents, 'parkedByItself'> & { ended(vcpu: Vcpu): void },
+  ): Promise<Vcpu> {
+    const handle = createVcpu(vm, index, host.runBytes);
+    try {
+      setCpuid(handle.port, withApicId(host.supportedCpuid, index));
+      const { format, maxBytes } = host.nested;
+      const shape: VcpuShape = {
+        capabilities,
+        irqchip,
+        msrIndices: host.msrIndices,
+        nested: format === undefined ? undefined : { format, maxBytes },
+      };
+      const powerOn = captureVcpu({ port: handle.port, shape }, getNested);
+      let vcpu: Vcpu | undefined;
+      const runner = await VcpuRunner.start(
+        { vcpuFd: handle.port.fd, runAddress: handle.runAddress, runLength: handle.runLength },
+        bufferBytes(maxBytes),
+        (request, buffer) => handle.port.ioctl(request, buffer),
+        {
+          ...events,
+          parkedByItself: (reason) => {
+            if (vcpu === undefined || reason.kind === 'asked') return;
+            vcpu.ended = reason;
+            events.ended(vcpu);
+          },
+        },
+      );
+      vcpu = new Vcpu(index, handle, shape, powerOn, runner);
+      return vcpu;
+    } catch (error) {
+      closeVcpu(handle);
+      throw error;
+    }
+  }
+
+  get entries(): number {
+    return this.runner.entries;
+  }
+
+  get lastExit(): string {
+    return this.runner.lastExit;
+  }
+
+  get isParked(): boolean {
+    return this.runner.isParked;
+  }
+
+  /** Lets it run, unless it ended by itself. */
+  resume(): void {
+    if (this.ended === undefined) this.runner.resume();
+  }
+
+  /** Brings it out of the guest. */
+  park(): Promise<void> {
+    return this.runner.park();
+  }
+
+  /** Everything it holds; it must be parked. Without a LAPIC, being halted is vcpud's own knowledge: it travels as mp_state. */
+  capture(): VcpuSnapshot {
+    const snapshot = captureVcpu(this, getNested);
+    if (this.ended?.kind !== 'halted') return snapshot;
+    const mpState = Buffer.alloc(4);
+    mpState.writeUInt32LE(MP_STATE.HALTED);
+    return { ...snapshot, mpState };
+  }
+
+  /**
+   * The nested state, of a running vCPU too. Calls that come while one is under way share the next one: each gets a
+   * state from after it asked, and a vCPU is kicked no more often than it can answer.
+   */
+  getNested(): Promise<NestedCapture> {
+    if (this.shape.nested === undefined) return Promise.reject(nestedNotSupported());
+    if (this.getting === undefined) {
+      this.getting = this.getNestedNow().finally(() => {
+        this.getting = undefined;
+      });
+      return this.getting;
+    }
+    this.getQueued ??= this.getting
+      .catch(() => undefined)
+      .then(() => {
+        this.getQueued = undefined;
+        return this.getNested();
+      });
+    return this.getQueued;
+  }
+
+  private async getNestedNow(): Promise<NestedCapture> {
+    if (this.closed) throw deleted();
+    if (this.runner.isParked) return { bytes: getNested(this), outMs: 0, time: Date.now() };
+    prepareGet(this.runner.programBuffer);
+    const { value, outMs } = await this.runner.program(KVM.GET_NESTED_STATE);
+    if (value !== 0) throw new Error(`KVM_GET_NESTED_STATE answered ${value}`);
+    return { bytes: takeGot(this.runner.programBuffer), outMs, time: Date.now() };
+  }
+
+  /** Ends its thread and frees all it has. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.runner.quit();
+    closeVcpu(this.handle);
+  }
+}
+
+export function deleted(): VcpudError {
+  return VcpudError.of('VM_DELETED', 'the VM was deleted while the call was under way');
+}

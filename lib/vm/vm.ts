@@ -1,0 +1,437 @@
+// One owned VM: memory, vCPUs, in-kernel devices, and what it is doing. Every change of its state goes through
+// its mutex, one at a time in the order asked; the nested state of one vCPU can be taken beside them.
+
+import { closePort, createVm } from '../kvm/native/kvm-device.js';
+import { CAP, type CapName, KVM } from '../kvm/abi.js';
+import type { NativePort } from '../kvm/native/native-port.js';
+import { VcpudError } from '../errors/vcpud-error.js';
+import { KernelError } from '../os/kernel-error.js';
+import type { ByteRange } from '../nested/compare.js';
+import { setNestedState, type NestedRules } from '../state/nested-set.js';
+import { FORMER_STATE, putBack } from '../state/put-back.js';
+import { restoreOrPutBack } from '../state/restore.js';
+import type { VcpuSnapshot } from '../state/vcpu-components.js';
+import { captureDevices, type DeviceSnapshot, restoreDevices } from '../state/vm-components.js';
+import { checkRegions, GuestMemory, IDENTITY_MAP_GPA, type MemoryRegion, TSS_GPA } from './guest-memory.js';
+import type { HostProfile } from './host.js';
+import { Mutex } from './mutex.js';
+import { deleted, type NestedCapture, Vcpu } from './vcpu.js';
+import { resetVcpu } from './vcpu-reset.js';
+import { ConsoleHistory, type VmEvent, type VmWatcher } from './vm-events.js';
+
+export interface VmConfig {
+  readonly id: string;
+  readonly vcpuCount: number;
+  readonly regions: readonly MemoryRegion[];
+  readonly irqchip: boolean;
+  readonly pit: boolean;
+}
+
+export type VmRunState = 'PAUSED' | 'RUNNING' | 'STOPPED';
+
+export type VmStopReason =
+  | 'HALTED'
+  | 'SHUTDOWN'
+  | 'ENTRY_FAILED'
+  | 'INTERNAL_ERROR'
+  | 'UNSUPPORTED_EXIT'
+  | 'RUN_FAILED';
+
+export interface VmStop {
+  readonly reason: VmStopReason;
+  readonly vcpuIndex: number;
+  readonly message: string;
+}
+
+/** Who asked: a change is not begun for one who went away while it waited its turn. Begun, it is finished. */
+export interface Caller {
+  gone(): boolean;
+}
+
+/** Everything that a VM holds beside its memory, from one stop. */
+export interface VmSnapshot {
+  readonly vcpus: readonly VcpuSnapshot[];
+  readonly devices: DeviceSnapshot;
+}
+
+/** What was taken, and for how long it kept the guest from running. */
+export interface Captured<T> {
+  readonly state: T;
+  readonly outMs: number;
+  readonly time: number;
+}
+
+/** Capabilities that vcpud switches on for every VM, each with its reason. */
+const ENABLED_CAPS: ReadonlyArray<readonly [cap: CapName, reason: string]> = [
+  ['EXCEPTION_PAYLOAD', 'a pending #PF or #DB for L2 keeps its CR2 or DR6, and pending is told from injected'],
+  ['TRIPLE_FAULT_EVENT', 'a pending triple fault of L2 is part of the events and moves with them'],
+];
+
+export class Vm {
+  readonly config: VmConfig;
+  readonly createTime = Date.now();
+  updateTime = this.createTime;
+  readonly memory: GuestMemory;
+  readonly vcpus: Vcpu[] = [];
+  readonly consoleHistory = new ConsoleHistory();
+  private readonly port: NativePort;
+  private readonly rules: NestedRules;
+  private readonly capabilities: HostProfile['capabilities'];
+  private readonly mutex = new Mutex();
+  private readonly watchers = new Set<VmWatcher>();
+  private running = false;
+  private closing: Promise<void> | undefined;
+
+  private constructor(
+    config: VmConfig,
+    port: NativePort,
+    memory: GuestMemory,
+    capabilities: HostProfile['capabilities'],
+    rules: NestedRules,
+  ) {
+    this.config = config;
+    this.port = port;
+    this.memory = memory;
+    this.capabilities = capabilities;
+    this.rules = rules;
+  }
+
+  /** Makes a VM, paused. Where that fails half-way, nothing of it is left. */
+  static async create(kvm: NativePort, host: HostProfile, rules: NestedRules, config: VmConfig): Promise<Vm> {
+    checkConfig(config, host);
+    let vm: Vm | undefined;
+    try {
+      const memory = GuestMemory.create(config.id, config.regions);
+      let port: NativePort;
+      try {
+        port = createVm(kvm);
+      } catch (error) {
+        memory.close();
+        throw error;
+      }
+      vm = new Vm(config, port, memory, host.capabilities, rules);
+      await vm.build(host);
+      return vm;
+    } catch (error) {
+      await vm?.close();
+      throw outOfResources(error) ?? error;
+    }
+  }
+
+  private async build(host: HostProfile): Promise<void> {
+    for (const [cap] of ENABLED_CAPS) {
+      if ((this.capabilities.get(cap) ?? 0) > 0) enableCap(this.port, CAP[cap]);
+    }
+    if (host.vendor === 'INTEL') {
+      const identityMap = Buffer.alloc(8);
+      identityMap.writeBigUInt64LE(IDENTITY_MAP_GPA);
+      this.port.ioctl(KVM.SET_IDENTITY_MAP_ADDR, identityMap);
+      this.port.ioctl(KVM.SET_TSS_ADDR, TSS_GPA);
+    }
+    this.memory.giveTo(this.port);
+    if (this.config.irqchip) this.port.ioctl(KVM.CREATE_IRQCHIP, 0);
+    if (this.config.pit) this.port.ioctl(KVM.CREATE_PIT2, Buffer.alloc(64));
+    for (let index = 0; index < this.config.vcpuCount; index += 1) {
+      this.vcpus.push(
+        await Vcpu.create(this.port, index, host, this.config.irqchip, this.capabilities, {
+          console: (data, time) => this.console(index, data, time),
+          ended: (vcpu) => this.vcpuEnded(vcpu),
+          died: (error) => this.vcpuDied(index, error),
+        }),
+      );
+    }
+  }
+
+  get runState(): VmRunState {
+    if (this.stop !== undefined) return 'STOPPED';
+    return this.running ? 'RUNNING' : 'PAUSED';
+  }
+
+  /** Why it stopped by itself; undefined where it can run. */
+  get stop(): VmStop | undefined {
+    for (const { ended, index } of this.vcpus) {
+      if (ended?.kind === 'stopped') return { reason: ended.stop, vcpuIndex: index, message: ended.message };
+    }
+    if (this.vcpus.length === 0 || this.vcpus.some(({ ended }) => ended?.kind !== 'halted')) return undefined;
+    const message = 'every vCPU executed HLT, and without an in-kernel irqchip nothing can wake them';
+    return { reason: 'HALTED', vcpuIndex: 0, message };
+  }
+
+  /** The vCPU of that index. Throws VCPU_NOT_FOUND. */
+  vcpu(index: number): Vcpu {
+    const vcpu = this.vcpus[index];
+    if (vcpu !== undefined) return vcpu;
+    throw VcpudError.of('VCPU_NOT_FOUND', `VM ${this.config.id} has no vCPU ${index}`, {
+      metadata: { vm: this.config.id, vcpu: String(index) },
+    });
+  }
+
+  /** Lets the vCPUs run. */
+  run(caller: Caller): Promise<void> {
+    return this.exclusively(caller, () => {
+      const stop = this.stop;
+      if (stop !== undefined) {
+        throw VcpudError.of('VM_STOPPED', `the VM stopped by itself: ${stop.message}`, {
+          subject: `vms/${this.config.id}`,
+          metadata: { stop_reason: stop.reason, vcpu: String(stop.vcpuIndex) },
+        });
+      }
+      if (this.running) return;
+      this.running = true;
+      this.changed();
+      for (const vcpu of this.vcpus) vcpu.resume();
+    });
+  }
+
+  /** Brings every vCPU out of the guest. */
+  pause(caller: Caller): Promise<void> {
+    return this.exclusively(caller, async () => {
+      if (!this.running) return;
+      await this.parkAll();
+      this.running = false;
+      if (this.stop === undefined) this.changed();
+    });
+  }
+
+  /** The nested state of one vCPU, running or not. */
+  getNestedState(index: number): Promise<NestedCapture> {
+    if (this.closing !== undefined) return Promise.reject(deleted());
+    return this.vcpu(index).getNested();
+  }
+
+  /** Everything that one vCPU holds; it is stopped for that where it runs. */
+  captureVcpu(caller: Caller, index: number): Promise<Captured<VcpuSnapshot>> {
+    const vcpu = this.vcpu(index);
+    return this.exclusively(caller, () => this.whileParked([vcpu], () => vcpu.capture()));
+  }
+
+  /** Everything that the VM holds beside its memory, from one stop of all vCPUs. */
+  capture(caller: Caller): Promise<Captured<VmSnapshot>> {
+    return this.exclusively(caller, () =>
+      this.whileParked(this.vcpus, () => ({
+        vcpus: this.vcpus.map((vcpu) => vcpu.capture()),
+        devices: captureDevices(this.port, this.config),
+      })),
+    );
+  }
+
+  /** Checks a nested state and, unless only that was asked, sets it. The VM must be paused. */
+  setNestedState(
+    caller: Caller,
+    index: number,
+    bytes: Uint8Array,
+    validateOnly: boolean,
+  ): Promise<{ held: Buffer; ignored: ByteRange[] }> {
+    const vcpu = this.vcpu(index);
+    return this.exclusively(caller, () => {
+      this.requirePaused();
+      const result = setNestedState(vcpu, bytes, this.rules, validateOnly);
+      if (!validateOnly) this.touch();
+      return result;
+    });
+  }
+
+  /** Gives one vCPU a whole state. The VM must be paused. */
+  restoreVcpu(caller: Caller, index: number, snapshot: VcpuSnapshot): Promise<ByteRange[]> {
+    const vcpu = this.vcpu(index);
+    return this.exclusively(caller, () => {
+      this.requirePaused();
+      const { halted, given } = this.takeHalted(snapshot);
+      const ignored = restoreOrPutBack(vcpu, given, this.rules);
+      this.revive(vcpu, halted);
+      return ignored;
+    });
+  }
+
+  /** Gives the VM what another of its shape held. It must be paused; its memory is there already. */
+  restore(caller: Caller, snapshot: VmSnapshot): Promise<void> {
+    return this.exclusively(caller, () => {
+      this.requirePaused();
+      this.requireSameShape(snapshot);
+      const formerDevices = captureDevices(this.port, this.config);
+      const former = this.vcpus.map((vcpu) => vcpu.capture());
+      const taken = snapshot.vcpus.map((vcpu) => this.takeHalted(vcpu));
+      let given = 0;
+      try {
+        // Devices first: a LAPIC's timer and a kvmclock are armed by vCPU state, against this clock.
+        restoreDevices(this.port, this.config, snapshot.devices);
+        for (const vcpu of this.vcpus) {
+          const part = taken[vcpu.index];
+          if (part !== undefined) restoreOrPutBack(vcpu, part.given, this.rules, `vcpus[${vcpu.index}]`);
+          given += 1;
+        }
+      } catch (error) {
+        // The vCPU that failed has put itself back; those before it, and the devices, are put back here.
+        const holds = this.vcpus.slice(0, given).map(({ index }, i) => {
+          const answer = putBack(this.vcpus[i] as Vcpu, this.takeHalted(former[i] ?? {}).given);
+          return answer === FORMER_STATE ? '' : `vcpus[${index}]: ${answer}`;
+        });
+        restoreDevices(this.port, this.config, formerDevices);
+        const unlike = holds.filter((text) => text !== '');
+        if (error instanceof VcpudError && unlike.length > 0) throw error.with({ vcpu_holds: unlike.join('; ') });
+        throw error;
+      }
+      for (const vcpu of this.vcpus) this.revive(vcpu, taken[vcpu.index]?.halted ?? false);
+    });
+  }
+
+  /** Takes a vCPU to power-on state; a running VM is paused by it. */
+  reset(caller: Caller, index: number): Promise<Buffer | undefined> {
+    const vcpu = this.vcpu(index);
+    return this.exclusively(caller, async () => {
+      await this.parkAll();
+      this.running = false;
+      const held = resetVcpu(vcpu);
+      this.revive(vcpu, false);
+      return held;
+    });
+  }
+
+  /** Tells the watcher what happens from now on, until the function given back is called. */
+  watch(watcher: VmWatcher): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Ends every thread and frees all there is. Calls under way end with VM_DELETED. Never fails, never twice. */
+  close(): Promise<void> {
+    this.closing ??= (async () => {
+      this.running = false;
+      await Promise.all(this.vcpus.map((vcpu) => vcpu.close()));
+      closePort(this.port);
+      this.memory.close();
+      this.tell({ kind: 'deleted', time: Date.now() });
+      this.watchers.clear();
+    })();
+    return this.closing;
+  }
+
+  // ---- below: how it is done
+
+  private exclusively<T>(caller: Caller, task: () => Promise<T> | T): Promise<T> {
+    return this.mutex.run(async () => {
+      if (this.closing !== undefined) throw deleted();
+      if (caller.gone()) throw VcpudError.of('CANCELLED', 'the caller went away before its turn came');
+      const result = await task();
+      if (this.closing !== undefined) throw deleted();
+      return result;
+    });
+  }
+
+  private async parkAll(): Promise<void> {
+    await Promise.all(this.vcpus.map((vcpu) => vcpu.park()));
+    if (this.closing !== undefined) throw deleted();
+  }
+
+  private async whileParked<T>(vcpus: readonly Vcpu[], task: () => T): Promise<Captured<T>> {
+    const since = performance.now();
+    const wereRunning = this.running ? vcpus.filter(({ isParked }) => !isParked) : [];
+    await Promise.all(wereRunning.map((vcpu) => vcpu.park()));
+    if (this.closing !== undefined) throw deleted();
+    try {
+      const state = task();
+      return { state, time: Date.now(), outMs: wereRunning.length === 0 ? 0 : performance.now() - since };
+    } finally {
+      if (this.runState === 'RUNNING') for (const vcpu of wereRunning) vcpu.resume();
+    }
+  }
+
+  private requirePaused(): void {
+    if (!this.running) return;
+    throw VcpudError.of('VM_RUNNING', `VM ${this.config.id} runs: pause it first`, {
+      subject: `vms/${this.config.id}`,
+      metadata: { vm: this.config.id },
+    });
+  }
+
+  private requireSameShape(snapshot: VmSnapshot): void {
+    const differs = [
+      snapshot.vcpus.length === this.vcpus.length ? '' : `${snapshot.vcpus.length} vCPUs, not ${this.vcpus.length}`,
+      snapshot.devices.irqchips.length > 0 === this.config.irqchip ? '' : 'an irqchip on one side only',
+      snapshot.devices.pit !== undefined === this.config.pit ? '' : 'a PIT on one side only',
+    ].filter((what) => what !== '');
+    if (differs.length === 0) return;
+    const message = `the state is of a VM of another shape: ${differs.join('; ')}`;
+    throw VcpudError.of('VM_SHAPE_DIFFERS', message, { subject: `vms/${this.config.id}` });
+  }
+
+  /** A vCPU that is halted without a LAPIC: the kernel can't hold that, vcpud does (see Vcpu.capture). */
+  private takeHalted(snapshot: VcpuSnapshot): { halted: boolean; given: VcpuSnapshot } {
+    const halted = !this.config.irqchip && snapshot.mpState?.length === 4 && snapshot.mpState.readUInt32LE(0) === 3;
+    return { halted, given: halted ? { ...snapshot, mpState: Buffer.alloc(4) } : snapshot };
+  }
+
+  private revive(vcpu: Vcpu, halted: boolean): void {
+    vcpu.ended = halted ? { kind: 'halted' } : undefined;
+    this.changed();
+  }
+
+  private vcpuEnded(vcpu: Vcpu): void {
+    this.tell({ kind: 'exit', time: Date.now(), vcpuIndex: vcpu.index, exit: vcpu.lastExit });
+    if (this.stop === undefined || !this.running) return;
+    // The others stop too: a VM whose one vCPU is gone is not left running without it.
+    this.running = false;
+    this.changed();
+    void Promise.all(this.vcpus.map((other) => other.park()));
+  }
+
+  private vcpuDied(index: number, error: Error): void {
+    const vcpu = this.vcpus[index];
+    if (vcpu === undefined || this.closing !== undefined) return;
+    vcpu.ended = {
+      kind: 'stopped',
+      stop: 'RUN_FAILED',
+      exit: 'RUN_FAILED',
+      message: `the vCPU's thread ended: ${error.message}`,
+    };
+    this.vcpuEnded(vcpu);
+  }
+
+  private console(vcpuIndex: number, data: Uint8Array, time: number): void {
+    const offset = this.consoleHistory.add(vcpuIndex, data, time);
+    this.tell({ kind: 'console', time, vcpuIndex, data, offset });
+  }
+
+  private changed(): void {
+    this.touch();
+    this.tell({ kind: 'changed', time: this.updateTime });
+  }
+
+  private touch(): void {
+    this.updateTime = Date.now();
+  }
+
+  private tell(event: VmEvent): void {
+    for (const watcher of this.watchers) watcher(event);
+  }
+}
+
+function enableCap(vm: NativePort, capability: number): void {
+  const request = Buffer.alloc(104); // struct kvm_enable_cap: cap u32, flags u32, args u64[4]
+  request.writeUInt32LE(capability, 0);
+  request.writeBigUInt64LE(1n, 8);
+  vm.ioctl(KVM.ENABLE_CAP, request);
+}
+
+function checkConfig(config: VmConfig, host: HostProfile): void {
+  if (config.vcpuCount < 1 || config.vcpuCount > host.maxVcpus) {
+    throw VcpudError.of('VCPU_COUNT_OUT_OF_RANGE', `a VM on this host has 1 to ${host.maxVcpus} vCPUs`, {
+      field: 'vm.vcpu_count',
+      metadata: { vcpu_count: String(config.vcpuCount), max_vcpus: String(host.maxVcpus) },
+    });
+  }
+  if (config.pit && !config.irqchip) {
+    throw VcpudError.of('DEVICES_INVALID', 'a PIT needs the in-kernel irqchip', { field: 'vm.pit' });
+  }
+  checkRegions(config.regions, host.physicalAddressBits);
+}
+
+/** errnos that say that the host has no more of something. */
+const RESOURCE_ERRNOS = new Set(['ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'ENOSPC']);
+
+function outOfResources(error: unknown): VcpudError | undefined {
+  const code = error instanceof KernelError ? error.code : (error as NodeJS.ErrnoException).code;
+  if (code === undefined || !(RESOURCE_ERRNOS.has(code) || code.startsWith('ERR_WORKER'))) return undefined;
+  const message = `the host has no more room for this VM: ${code}`;
+  return VcpudError.of('HOST_RESOURCES', message, { metadata: { errno: code }, cause: error });
+}

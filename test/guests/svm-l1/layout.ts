@@ -1,0 +1,128 @@
+// Where the svm-l1 guest keeps what, and what it says: the contract at the head of l1.S, for the host's side.
+// Tests and the demo place the ROM, write the parameter block and read the counters with these numbers.
+
+/** GPA of the ROM (l1.bin). The reset vector, 0xffff_fff0, is in its last 16 bytes. */
+export const ROM_GPA = 0xffff_0000n;
+
+/** Bytes of the ROM. The guest never writes them, so the memory slot may be read-only. */
+export const ROM_BYTES = 0x1_0000;
+
+/** ASCII at the ROM's start, followed by a zero byte. */
+export const ROM_MAGIC = 'vcpud svm-l1';
+
+/** Most vCPUs that the guest serves. A vCPU's number is its initial APIC id, CPUID 1 EBX[31:24]. */
+export const MAX_VCPUS = 64;
+
+/** GPA of the parameter block: written by the host, only read by the guest. */
+export const PARAMETERS_GPA = 0x1000n;
+
+/** Offsets in the parameter block, in bytes; little-endian. */
+export const PARAMETER = {
+  /** u32, one of PAGING. */
+  paging: 0x00,
+  /** u32, one of SCENE. */
+  scene: 0x04,
+  /** u64, increments of l2_count between two VMMCALLs; 0 stands for 65536, and for 64 in SCENE.pageFault. */
+  increments: 0x08,
+  /** u64, VMMCALLs between two lines on the console; 0 stands for 8. */
+  report: 0x10,
+  /** u64, holds the guest at its scene's gate while it is not 0. Polled, so it may be written at any time. */
+  gate: 0x18,
+} as const;
+
+/** Bytes of the parameter block. */
+export const PARAMETERS_BYTES = 0x20;
+
+/** How L2's memory is mapped: PARAMETER.paging. */
+export const PAGING = {
+  /** L2 runs with nested paging: the VMCB's NP_ENABLE is 1. */
+  nested: 0,
+  /** L2's page tables hold L1's physical addresses: NP_ENABLE is 0. */
+  withoutNested: 1,
+} as const;
+
+/** What the guest does after its start line: PARAMETER.scene. */
+export const SCENE = {
+  /** L2 counts and calls L1, for ever. */
+  normal: 0,
+  /** As normal; after a VMMCALL's #VMEXIT L1 waits at the gate with GIF=0, outside guest mode. */
+  gifClear: 1,
+  /** L2 is entered with V_IRQ pending, waits at the gate with IF=0, takes the interrupt once, goes on as normal. */
+  virtualInterrupt: 2,
+  /** Before every increment L2 takes a #PF in an OUTSB that L1 does not intercept, so that L0 emulates it. */
+  pageFault: 3,
+  /** L1 executes CLI, HLT. */
+  halt: 4,
+  /** L1 triple-faults. */
+  tripleFault: 5,
+  /** L1 writes one byte to UNHANDLED_PORT, then halts. */
+  unhandledPort: 6,
+  /** L1 reads four bytes at UNBACKED_GPA, then halts. */
+  unbackedRead: 7,
+  /** L1 counts l1_spin in long mode for ever; EFER.SVME stays 0. */
+  withoutSvm: 8,
+} as const;
+
+/** GPA of vCPU 0's area. The areas follow one another. */
+export const AREA_GPA = 0x20_0000n;
+
+/** Bytes of one vCPU's area. */
+export const AREA_BYTES = 0x2_0000n;
+
+/** Offsets in a vCPU's area, in bytes. All are u64 and, except `starts`, cleared at each start. */
+export const COUNTER = {
+  /** Increments, made by L2 itself. */
+  l2Count: 0x00,
+  /** VMMCALLs that L1 has handled. */
+  l1Count: 0x08,
+  /** Interrupts that L2 has taken: 1 in SCENE.virtualInterrupt, else 0. */
+  l2IrqCount: 0x10,
+  /** Page faults that L2 has taken. */
+  l2PfCount: 0x18,
+  /** Rounds of L1 at its gate. */
+  l1Spin: 0x20,
+  /** Rounds of L2 at its gate. */
+  l2Spin: 0x28,
+  /** Times that the vCPU has come from its reset vector. Never cleared. */
+  starts: 0x30,
+  /** EXITCODE of the last #VMEXIT that L1 saw. */
+  exitCode: 0x38,
+  /** EXITINFO1 of the same. */
+  exitInfo1: 0x40,
+  /** EXITINFO2 of the same. */
+  exitInfo2: 0x48,
+} as const;
+
+/** Bytes of the counters together. */
+export const COUNTERS_BYTES = 0x50;
+
+/** GPA of the VMCB of vCPU 0's L2, which is also `vmcb_pa` of its nested state; vCPU n's is n * AREA_BYTES further. */
+export const VMCB_GPA = AREA_GPA + 0xa000n;
+
+/** First virtual address of L2. An RIP from here on is L2's; L1's RIPs are below 2^32. */
+export const L2_BASE = 0xffff_8000_0000_0000n;
+
+/** Vector of the interrupt in SCENE.virtualInterrupt. */
+export const L2_INTERRUPT_VECTOR = 0x40;
+
+/** First of the addresses that fault in SCENE.pageFault; the low 16 bits go up with each round. */
+export const L2_UNMAPPED = L2_BASE + 0x20_0000n;
+
+/** I/O port of the console, written by OUTSB. A line ends with "\n". */
+export const CONSOLE_PORT = 0xe9;
+
+/** I/O port that SCENE.unhandledPort writes. */
+export const UNHANDLED_PORT = 0x510;
+
+/** GPA that SCENE.unbackedRead reads. */
+export const UNBACKED_GPA = 0xd000_0000n;
+
+/** GPA of the area of vCPU `vcpu`, where its counters begin. */
+export function areaGpa(vcpu: number): bigint {
+  return AREA_GPA + BigInt(vcpu) * AREA_BYTES;
+}
+
+/** Bytes of RAM, from GPA 0 on, that the guest needs for this many vCPUs. */
+export function ramBytes(vcpus: number): bigint {
+  return areaGpa(vcpus);
+}

@@ -1,0 +1,67 @@
+// What the testbed takes out of a Debian kernel package: the kernel in the form that boots fastest, and
+// modules in load order. Called by cache.ts (once a cache) and initramfs.ts.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TestbedProblem } from './problem.js';
+
+/** Offsets in a bzImage (Documentation/x86/boot.rst, "The Real-Mode Kernel Header"); integers are little-endian. */
+const SETUP_SECTS = 0x1f1; // u8: 512-byte sectors of real-mode code after the first
+const PAYLOAD_OFFSET = 0x248; // u32: from the start of the protected-mode code
+const PAYLOAD_LENGTH = 0x24c; // u32: bytes
+
+/**
+ * The compressed vmlinux inside a bzImage. QEMU boots an ELF vmlinux by its PVH entry point, which spares
+ * the guest the decompression: under emulation that takes longer than the rest of the kernel's start.
+ */
+export function compressedVmlinux(bzImage: Buffer): Buffer {
+  const start = ((bzImage[SETUP_SECTS] ?? 0) + 1) * 512 + bzImage.readUInt32LE(PAYLOAD_OFFSET);
+  return bzImage.subarray(start, start + bzImage.readUInt32LE(PAYLOAD_LENGTH));
+}
+
+/** A module's name as the kernel has it (`kvm_amd` for kvm-amd.ko) and its file. */
+export interface KernelModule {
+  readonly name: string;
+  readonly data: Buffer;
+}
+
+/** `wanted` modules and everything that they depend on, dependencies first. */
+export async function modulesInLoadOrder(
+  modulesFolder: string,
+  wanted: readonly string[],
+): Promise<KernelModule[]> {
+  const files = await moduleFiles(modulesFolder);
+  const ordered = new Map<string, KernelModule>();
+  const visit = async (name: string): Promise<void> => {
+    if (ordered.has(name)) return;
+    const file = files.get(name);
+    if (file === undefined) {
+      throw new TestbedProblem(
+        `The fetched kernel has no module ${name}; the testbed knows Debian 12's kernel.`,
+      );
+    }
+    const data = await readFile(file);
+    for (const dependency of dependencies(data)) await visit(dependency);
+    ordered.set(name, { name, data });
+  };
+  for (const name of wanted) await visit(name);
+  return [...ordered.values()];
+}
+
+async function moduleFiles(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const file of await readdir(folder, { recursive: true })) {
+    const name = /([^/]+)\.ko$/.exec(file)?.[1];
+    if (name !== undefined) files.set(name.replaceAll('-', '_'), join(folder, file));
+  }
+  return files;
+}
+
+/** `depends=a,b` in .modinfo, a section of NUL-terminated strings; Debian ships no modules.dep. */
+function dependencies(module: Buffer): string[] {
+  const start = module.indexOf('\0depends=');
+  if (start < 0) return [];
+  const value = start + '\0depends='.length;
+  const list = module.toString('latin1', value, module.indexOf(0, value));
+  return list === '' ? [] : list.split(',').map((name) => name.replaceAll('-', '_'));
+}
