@@ -51,8 +51,12 @@ export interface VmxView {
   readonly vmcs12Pa: bigint;
   readonly smmFlags: readonly SmmFlagName[];
   readonly unknownSmmFlags: number;
+  /** smm.flags as it stands: bit 0 GUEST_MODE, bit 1 VMXON. */
+  readonly smmBits: number;
   readonly headerFlags: readonly VmxHeaderFlagName[];
   readonly unknownHeaderFlags: number;
+  /** hdr.vmx.flags as it stands: bit 0 PREEMPTION_TIMER_DEADLINE. */
+  readonly headerBits: number;
   /** L1's TSC value at which L2's preemption timer fires; meaningless without its header flag. */
   readonly preemptionTimerDeadline: bigint;
 }
@@ -103,8 +107,10 @@ function describeVmx(view: DataView): VmxView {
     vmxonPa: read(view, VMX_HEADER.vmxon_pa),
     vmcs12Pa: read(view, VMX_HEADER.vmcs12_pa),
     smmFlags: SMM_FLAG_NAMES[smmFlags & KNOWN_SMM_FLAGS] ?? [],
+    smmBits: smmFlags,
     unknownSmmFlags: smmFlags & ~KNOWN_SMM_FLAGS,
     headerFlags: VMX_HEADER_FLAG_NAMES[headerFlags & KNOWN_VMX_HEADER_FLAGS] ?? [],
+    headerBits: headerFlags,
     unknownHeaderFlags: (headerFlags & ~KNOWN_VMX_HEADER_FLAGS) >>> 0,
     preemptionTimerDeadline: read(view, VMX_HEADER.preemption_timer_deadline),
   };

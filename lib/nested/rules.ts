@@ -1,6 +1,7 @@
-// The kernel's rules for KVM_SET_NESTED_STATE, one row a rule, in the order in which the kernel applies them.
-// Set and Check walk the table before the kernel sees a state, so that an error names the rule; lib/errors and
-// the generated docs/errors.md take reasons and messages from here.
+// The kernel's rules for KVM_SET_NESTED_STATE, one row a rule, in the order in which the kernel applies them:
+// those of the ioctl itself here, each vendor's in svm-rules.ts and vmx-rules.ts. Set and Check walk them before
+// the kernel sees a state, so that an error names the rule; lib/errors and the generated docs/errors.md take
+// reasons and messages from here.
 //
 // A row says when a state is REFUSED. Rows stand for Linux 6.1 up to mid-2026, read from
 // arch/x86/kvm/{x86.c,svm/nested.c,vmx/nested.c}. Where those kernels differ, or where a later one may know
@@ -28,6 +29,8 @@ import {
 } from './rule.js';
 import { copiesVmcb12, SVM_SECTIONS } from './svm-rules.js';
 import { copiesVmcs12, VMX_SECTIONS } from './vmx-rules.js';
+
+export type { KernelFacts, VcpuFacts } from './rule.js';
 
 const BYTES_RULES = [
   service({

@@ -34,9 +34,9 @@ const RFLAGS_VM = 1n << 17n;
 const EFER = { LME: 1n << 8n, LMA: 1n << 10n, NX: 1n << 11n, SVME: 1n << 12n, FFXSR: 1n << 14n } as const;
 
 /** EFER bits that no kernel lets a guest set: 7:1, 9, 16, 19, 63:22. */
-const EFER_RESERVED = 0xffff_ffff_ffc9_02fen;
+export const EFER_RESERVED = 0xffff_ffff_ffc9_02fen;
 /** CR4 bits that neither vendor has defined and no kernel lets a guest set: 15, 26, 27, 31:29, 63:33. */
-const CR4_RESERVED = 0xffff_fffe_ec00_8000n;
+export const CR4_RESERVED = 0xffff_fffe_ec00_8000n;
 /** Bits of the VMCB (APM appendix B). */
 const INTERCEPT_MISC1_NMI = 1 << 1;
 const INTERCEPT_MISC2_VMRUN = 1 << 0;

@@ -127,8 +127,7 @@ const VMX_HEADER_RULES = [
     source: 'vmx_set_nested_state',
     violated: ({ view }) => hasSmmFlag(view, SMM_FLAG.SMM_GUEST_MODE) && hasFlag(view, FLAG.GUEST_MODE),
   }),
-  varying({
-    // a later kernel may know more
+  always({
     reason: 'VMX_SMM_FLAGS_UNKNOWN',
     field: 'hdr.vmx.smm.flags',
     message: 'Only SMM_GUEST_MODE and SMM_VMXON are SMM flags.',

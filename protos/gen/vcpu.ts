@@ -6,21 +6,14 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 import type { BatchGetNestedStatesRequest as _vcpud_v1_BatchGetNestedStatesRequest, BatchGetNestedStatesRequest__Output as _vcpud_v1_BatchGetNestedStatesRequest__Output } from './vcpud/v1/BatchGetNestedStatesRequest.js';
 import type { BatchGetNestedStatesResponse as _vcpud_v1_BatchGetNestedStatesResponse, BatchGetNestedStatesResponse__Output as _vcpud_v1_BatchGetNestedStatesResponse__Output } from './vcpud/v1/BatchGetNestedStatesResponse.js';
 import type { ByteRange as _vcpud_v1_ByteRange, ByteRange__Output as _vcpud_v1_ByteRange__Output } from './vcpud/v1/ByteRange.js';
-import type { GetHostRequest as _vcpud_v1_GetHostRequest, GetHostRequest__Output as _vcpud_v1_GetHostRequest__Output } from './vcpud/v1/GetHostRequest.js';
-import type { GetHostResponse as _vcpud_v1_GetHostResponse, GetHostResponse__Output as _vcpud_v1_GetHostResponse__Output } from './vcpud/v1/GetHostResponse.js';
 import type { GetNestedStateRequest as _vcpud_v1_GetNestedStateRequest, GetNestedStateRequest__Output as _vcpud_v1_GetNestedStateRequest__Output } from './vcpud/v1/GetNestedStateRequest.js';
 import type { GetNestedStateResponse as _vcpud_v1_GetNestedStateResponse, GetNestedStateResponse__Output as _vcpud_v1_GetNestedStateResponse__Output } from './vcpud/v1/GetNestedStateResponse.js';
 import type { GetVcpuRequest as _vcpud_v1_GetVcpuRequest, GetVcpuRequest__Output as _vcpud_v1_GetVcpuRequest__Output } from './vcpud/v1/GetVcpuRequest.js';
 import type { GetVcpuResponse as _vcpud_v1_GetVcpuResponse, GetVcpuResponse__Output as _vcpud_v1_GetVcpuResponse__Output } from './vcpud/v1/GetVcpuResponse.js';
 import type { GetVcpuStateRequest as _vcpud_v1_GetVcpuStateRequest, GetVcpuStateRequest__Output as _vcpud_v1_GetVcpuStateRequest__Output } from './vcpud/v1/GetVcpuStateRequest.js';
 import type { GetVcpuStateResponse as _vcpud_v1_GetVcpuStateResponse, GetVcpuStateResponse__Output as _vcpud_v1_GetVcpuStateResponse__Output } from './vcpud/v1/GetVcpuStateResponse.js';
-import type { Host as _vcpud_v1_Host, Host__Output as _vcpud_v1_Host__Output } from './vcpud/v1/Host.js';
-import type { HostServiceClient as _vcpud_v1_HostServiceClient, HostServiceDefinition as _vcpud_v1_HostServiceDefinition } from './vcpud/v1/HostService.js';
-import type { KvmCapability as _vcpud_v1_KvmCapability, KvmCapability__Output as _vcpud_v1_KvmCapability__Output } from './vcpud/v1/KvmCapability.js';
 import type { ListVcpusRequest as _vcpud_v1_ListVcpusRequest, ListVcpusRequest__Output as _vcpud_v1_ListVcpusRequest__Output } from './vcpud/v1/ListVcpusRequest.js';
 import type { ListVcpusResponse as _vcpud_v1_ListVcpusResponse, ListVcpusResponse__Output as _vcpud_v1_ListVcpusResponse__Output } from './vcpud/v1/ListVcpusResponse.js';
-import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrValue__Output } from './vcpud/v1/MsrValue.js';
-import type { NestedCapability as _vcpud_v1_NestedCapability, NestedCapability__Output as _vcpud_v1_NestedCapability__Output } from './vcpud/v1/NestedCapability.js';
 import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from './vcpud/v1/NestedState.js';
 import type { NestedStateServiceClient as _vcpud_v1_NestedStateServiceClient, NestedStateServiceDefinition as _vcpud_v1_NestedStateServiceDefinition } from './vcpud/v1/NestedStateService.js';
 import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _vcpud_v1_ResetRequest__Output } from './vcpud/v1/ResetRequest.js';
@@ -52,26 +45,14 @@ export interface ProtoGrpcType {
       BatchGetNestedStatesRequest: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesRequest, _vcpud_v1_BatchGetNestedStatesRequest__Output>
       BatchGetNestedStatesResponse: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesResponse, _vcpud_v1_BatchGetNestedStatesResponse__Output>
       ByteRange: MessageTypeDefinition<_vcpud_v1_ByteRange, _vcpud_v1_ByteRange__Output>
-      CpuVendor: EnumTypeDefinition
-      Driver: EnumTypeDefinition
-      GetHostRequest: MessageTypeDefinition<_vcpud_v1_GetHostRequest, _vcpud_v1_GetHostRequest__Output>
-      GetHostResponse: MessageTypeDefinition<_vcpud_v1_GetHostResponse, _vcpud_v1_GetHostResponse__Output>
       GetNestedStateRequest: MessageTypeDefinition<_vcpud_v1_GetNestedStateRequest, _vcpud_v1_GetNestedStateRequest__Output>
       GetNestedStateResponse: MessageTypeDefinition<_vcpud_v1_GetNestedStateResponse, _vcpud_v1_GetNestedStateResponse__Output>
       GetVcpuRequest: MessageTypeDefinition<_vcpud_v1_GetVcpuRequest, _vcpud_v1_GetVcpuRequest__Output>
       GetVcpuResponse: MessageTypeDefinition<_vcpud_v1_GetVcpuResponse, _vcpud_v1_GetVcpuResponse__Output>
       GetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_GetVcpuStateRequest, _vcpud_v1_GetVcpuStateRequest__Output>
       GetVcpuStateResponse: MessageTypeDefinition<_vcpud_v1_GetVcpuStateResponse, _vcpud_v1_GetVcpuStateResponse__Output>
-      Host: MessageTypeDefinition<_vcpud_v1_Host, _vcpud_v1_Host__Output>
-      /**
-       * HostService says what the host beneath can do: the first thing an orchestrator asks, on both sides of a move.
-       */
-      HostService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_HostServiceClient> & { service: _vcpud_v1_HostServiceDefinition }
-      KvmCapability: MessageTypeDefinition<_vcpud_v1_KvmCapability, _vcpud_v1_KvmCapability__Output>
       ListVcpusRequest: MessageTypeDefinition<_vcpud_v1_ListVcpusRequest, _vcpud_v1_ListVcpusRequest__Output>
       ListVcpusResponse: MessageTypeDefinition<_vcpud_v1_ListVcpusResponse, _vcpud_v1_ListVcpusResponse__Output>
-      MsrValue: MessageTypeDefinition<_vcpud_v1_MsrValue, _vcpud_v1_MsrValue__Output>
-      NestedCapability: MessageTypeDefinition<_vcpud_v1_NestedCapability, _vcpud_v1_NestedCapability__Output>
       NestedState: MessageTypeDefinition<_vcpud_v1_NestedState, _vcpud_v1_NestedState__Output>
       NestedStateFlag: EnumTypeDefinition
       NestedStateFormat: EnumTypeDefinition

@@ -101,9 +101,9 @@ async function fill(folder: string, progress: Progress): Promise<void> {
 }
 
 const LOCK_BEAT_MS = 2_000;
-const LOCK_DEAD_MS = 20_000;
+const LOCK_DEAD_MS = 10_000;
 
-/** A lock folder whose holder touches it all the time; one not touched for 20 s belongs to the dead. */
+/** A lock folder whose holder touches it all the time; one not touched for 10 s belongs to the dead. */
 async function underLock(lock: string, progress: Progress, work: () => Promise<void>): Promise<void> {
   let told = false;
   for (;;) {

@@ -137,6 +137,7 @@ async function drive(run: TestbedRun, qemu: Qemu): Promise<TestbedResult> {
     const commandStart = performance.now();
     const ended = await Promise.race([control.exited, broken, outOfTime]);
     if (ended === 'out of time') {
+      if (kernelLog.inTrouble) run.progress(`the emulated host's console ends with\n${kernelLog.text}`);
       run.progress(`time limit of ${run.timeoutMs / 1000} s reached`);
       return { exitCode: TIMED_OUT, bootMs };
     }
@@ -198,6 +199,7 @@ const TROUBLE = /Kernel panic|soft lockup|BUG:|Oops|rcu_.* detected|hung task|Ou
 
 /** The serial console: kept for failures, and lines that mean trouble told at once. */
 class KernelLog extends Tail {
+  inTrouble = false;
   readonly #progress: Progress;
   #line = '';
 
@@ -211,7 +213,9 @@ class KernelLog extends Tail {
     const lines = (this.#line + chunk).split('\n');
     this.#line = lines.pop() ?? '';
     for (const line of lines) {
-      if (TROUBLE.test(line)) this.#progress(`the emulated host's kernel says: ${line.trim()}`);
+      if (!TROUBLE.test(line)) continue;
+      this.inTrouble = true;
+      this.#progress(`the emulated host's kernel says: ${line.trim()}`);
     }
   }
 }

@@ -1,6 +1,5 @@
 // Original file: protos/vcpud/v1/vcpu.proto
 
-import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrValue__Output } from '../../vcpud/v1/MsrValue.js';
 import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from '../../vcpud/v1/NestedState.js';
 
 /**
@@ -32,9 +31,10 @@ export interface VcpuState {
    */
   'xcrs'?: (Buffer | Uint8Array | string);
   /**
-   * KVM_GET_MSRS of those that KVM_GET_MSR_INDEX_LIST names and the vCPU has, and of the VMX capability MSRs.
+   * KVM_GET_MSRS of those that KVM_GET_MSR_INDEX_LIST names and the vCPU has, and of the VMX capability MSRs: struct
+   * kvm_msr_entry, 16 bytes each (index u32, reserved u32, value u64, little-endian).
    */
-  'msrs'?: (_vcpud_v1_MsrValue)[];
+  'msrs'?: (Buffer | Uint8Array | string);
   /**
    * KVM_GET_LAPIC, 1024 bytes; empty without an in-kernel irqchip.
    */
@@ -90,9 +90,10 @@ export interface VcpuState__Output {
    */
   'xcrs': (Buffer);
   /**
-   * KVM_GET_MSRS of those that KVM_GET_MSR_INDEX_LIST names and the vCPU has, and of the VMX capability MSRs.
+   * KVM_GET_MSRS of those that KVM_GET_MSR_INDEX_LIST names and the vCPU has, and of the VMX capability MSRs: struct
+   * kvm_msr_entry, 16 bytes each (index u32, reserved u32, value u64, little-endian).
    */
-  'msrs': (_vcpud_v1_MsrValue__Output)[];
+  'msrs': (Buffer);
   /**
    * KVM_GET_LAPIC, 1024 bytes; empty without an in-kernel irqchip.
    */

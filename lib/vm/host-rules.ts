@@ -1,0 +1,62 @@
+// Which of the rules on which kernels differ this one enforces: asked of a scratch vCPU, by states that break one
+// rule each. A rule that the kernel does not refuse is not applied: vcpud is never stricter than the kernel.
+
+import { KVM, SREGS_LAYOUT } from '../kvm/abi.js';
+import { setCpuid } from '../kvm/cpuid.js';
+import { closePort, createVm } from '../kvm/native/kvm-device.js';
+import { NativePort } from '../kvm/native/native-port.js';
+import { PROBES, VALID_STATE } from '../nested/probes.js';
+import { NESTED_ACCESS } from '../state/nested-access.js';
+import type { NestedRules } from '../state/nested-set.js';
+import { COMPONENTS, type StateVcpu } from '../state/vcpu-components.js';
+import type { HostProfile } from './host.js';
+
+const EFER_SVME = 1n << 12n;
+
+/** Asks the kernel. On a host without nested state no rule is ever asked for. */
+export function probeRules(kvm: NativePort, host: HostProfile): NestedRules {
+  const { format, maxBytes } = host.nested;
+  if (format === undefined) return { format: 'SVM', enforced: new Set() };
+  const vm = createVm(kvm);
+  const port = new NativePort(vm.ioctl(KVM.CREATE_VCPU, 0));
+  try {
+    setCpuid(port, host.supportedCpuid);
+    const vcpu: StateVcpu = {
+      port,
+      shape: {
+        capabilities: host.capabilities,
+        irqchip: false,
+        msrIndices: host.msrIndices,
+        nested: { format, maxBytes },
+      },
+    };
+    const sregs = COMPONENTS.sregs2.present(vcpu.shape) ? COMPONENTS.sregs2 : COMPONENTS.sregs;
+    const atReset = sregs.get(vcpu);
+    const prepare = (svme: boolean) => {
+      NESTED_ACCESS.leave(vcpu);
+      const bytes = Buffer.from(atReset);
+      if (svme) bytes.writeBigUInt64LE(bytes.readBigUInt64LE(SREGS_LAYOUT.efer) | EFER_SVME, SREGS_LAYOUT.efer);
+      sregs.set(vcpu, bytes);
+    };
+    const accepts = (state: Uint8Array): boolean => {
+      try {
+        NESTED_ACCESS.set(vcpu, Buffer.from(state));
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    prepare(format === 'SVM');
+    if (!accepts(VALID_STATE[format]())) return { format, enforced: new Set() };
+    const enforced = PROBES[format].filter(({ svme, states }) =>
+      states(host.physicalAddressBits).every((state) => {
+        prepare(svme);
+        return !accepts(state);
+      }),
+    );
+    return { format, enforced: new Set(enforced.map(({ reason }) => reason)) };
+  } finally {
+    closePort(port);
+    closePort(vm);
+  }
+}

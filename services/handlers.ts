@@ -1,0 +1,171 @@
+// What stands between grpc-js and a service's functions: awaits them, maps what they throw, and keeps streams
+// under flow control. Every handler of every service is made here, so that no error leaves unmapped.
+
+import type {
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerReadableStream,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { VcpudError } from '../lib/errors/vcpud-error.js';
+import type { Caller } from '../lib/vm/vm.js';
+import { toStatus } from './status.js';
+
+const callerOf = (call: { readonly cancelled: boolean }): Caller => ({ gone: () => call.cancelled });
+
+/** A handler of one request and one answer. */
+export function unary<Request, Response>(
+  log: Logger,
+  serve: (request: Request, caller: Caller) => Promise<Response> | Response,
+): handleUnaryCall<Request, Response> {
+  return async (call, callback) => {
+    try {
+      callback(null, await serve(call.request, callerOf(call)));
+    } catch (error) {
+      callback(toStatus(error, log));
+    }
+  };
+}
+
+/** A handler that answers with a stream that the service makes as fast as the client takes it. */
+export function serverStream<Request, Response>(
+  log: Logger,
+  serve: (request: Request) => AsyncIterable<Response>,
+): handleServerStreamingCall<Request, Response> {
+  return async (call) => {
+    try {
+      for await (const message of serve(call.request)) {
+        if (call.cancelled) return;
+        if (!call.write(message)) await writable(call);
+        if (call.cancelled) return;
+      }
+      call.end();
+    } catch (error) {
+      call.emit('error', toStatus(error, log));
+    }
+  };
+}
+
+/** Resolves when the stream takes more, or when its client has gone. */
+function writable(call: ServerWritableStream<unknown, unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    if (call.cancelled) {
+      resolve();
+      return;
+    }
+    const done = () => {
+      call.off('drain', done);
+      call.off('cancelled', done);
+      call.off('close', done);
+      resolve();
+    };
+    call.once('drain', done);
+    call.once('cancelled', done);
+    call.once('close', done);
+  });
+}
+
+/** How many bytes of events may wait for a watcher that takes them slower than they come. */
+const WATCHER_BACKLOG_BYTES = 1024 * 1024;
+
+/** What a pushing service is given. */
+export interface Push<Response> {
+  /** Sends a message, now or when the client takes it. */
+  send(message: Response, bytes: number): void;
+  /** Ends the stream well. */
+  end(): void;
+}
+
+/**
+ * A handler that answers with messages as they come about. `serve` subscribes and gives the function that
+ * unsubscribes, which is called exactly once. A client that falls 1 MiB behind is cut off with WATCHER_TOO_SLOW.
+ */
+export function pushStream<Request, Response>(
+  log: Logger,
+  serve: (request: Request, push: Push<Response>) => () => void,
+): handleServerStreamingCall<Request, Response> {
+  return (call) => {
+    const backlog: Array<{ message: Response; bytes: number }> = [];
+    let backlogBytes = 0;
+    let flowing = true;
+    let ending = false;
+    let over = false;
+    let unsubscribe: (() => void) | undefined;
+    const finish = () => {
+      over = true;
+      backlog.length = 0;
+      unsubscribe?.();
+      unsubscribe = undefined;
+    };
+    const fail = (error: unknown) => {
+      if (over) return;
+      finish();
+      call.emit('error', toStatus(error, log));
+    };
+    const flush = () => {
+      while (flowing && !over) {
+        const next = backlog.shift();
+        if (next === undefined) break;
+        backlogBytes -= next.bytes;
+        flowing = call.write(next.message);
+      }
+      if (ending && backlog.length === 0 && !over) {
+        finish();
+        call.end();
+      }
+    };
+    call.on('drain', () => {
+      flowing = true;
+      flush();
+    });
+    call.once('cancelled', finish);
+    call.once('close', finish);
+    try {
+      const stop = serve(call.request, {
+        send: (message, bytes) => {
+          if (over || ending) return;
+          backlog.push({ message, bytes });
+          backlogBytes += bytes;
+          flush();
+          if (backlogBytes > WATCHER_BACKLOG_BYTES) {
+            fail(VcpudError.of('WATCHER_TOO_SLOW', 'this watcher took events slower than they came'));
+          }
+        },
+        end: () => {
+          ending = true;
+          flush();
+        },
+      });
+      if (over) stop();
+      else unsubscribe = stop;
+    } catch (error) {
+      fail(error);
+    }
+  };
+}
+
+/** A handler that takes a stream, one message at a time: the next is read when the one before has been dealt with. */
+export function clientStream<Request, Response>(
+  log: Logger,
+  serve: (requests: AsyncIterable<Request>) => Promise<Response>,
+): handleClientStreamingCall<Request, Response> {
+  return async (call, callback) => {
+    try {
+      callback(null, await serve(requestsOf(call)));
+    } catch (error) {
+      // What still comes in is thrown away, so that the status reaches the client.
+      call.resume();
+      if (!call.cancelled) callback(toStatus(error, log));
+    }
+  };
+}
+
+async function* requestsOf<Request>(call: ServerReadableStream<Request, unknown>): AsyncGenerator<Request> {
+  for await (const request of call) {
+    if (call.cancelled) break;
+    yield request as Request;
+  }
+  if (call.cancelled) throw VcpudError.of('CANCELLED', 'the caller went away');
+}

@@ -1,0 +1,127 @@
+// VmService: making, running, pausing, watching and deleting VMs, and what a VM holds beside its memory.
+
+import type { Logger } from 'pino';
+import type { VmServiceHandlers } from '../protos/gen/vcpud/v1/VmService.js';
+import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
+import type { WatchVmResponse } from '../protos/gen/vcpud/v1/WatchVmResponse.js';
+import { VcpudError } from '../lib/errors/vcpud-error.js';
+import { DEVICE_SIZES } from '../lib/state/vm-components.js';
+import type { VmEvent } from '../lib/vm/vm-events.js';
+import type { VmRegistry } from '../lib/vm/vm-registry.js';
+import type { Vm, VmSnapshot } from '../lib/vm/vm.js';
+import { type Push, pushStream, unary } from './handlers.js';
+import { duration, timestamp, vcpuSnapshot, vcpuState, vmMessage } from './messages.js';
+import { checkVmId, page, parseVmName } from './names.js';
+
+/** What an event costs in a watcher's backlog beside its bytes. */
+const EVENT_BYTES = 128;
+
+export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
+  const named = ({ name }: { name: string }): Vm => vms.get(parseVmName(name));
+  return {
+    CreateVm: unary(log, async ({ vmId, vm }) => {
+      const id = checkVmId(vmId);
+      if (vm === null) throw VcpudError.of('FIELD_REQUIRED', 'vm is required', { field: 'vm' });
+      const made = await vms.create({
+        id,
+        vcpuCount: vm.vcpuCount === 0 ? 1 : vm.vcpuCount,
+        regions: vm.memoryRegions.map(({ gpa, sizeBytes }) => ({ gpa: BigInt(gpa), bytes: BigInt(sizeBytes) })),
+        irqchip: vm.irqchip,
+        pit: vm.pit,
+      });
+      return { vm: vmMessage(made) };
+    }),
+    GetVm: unary(log, (request) => ({ vm: vmMessage(named(request)) })),
+    ListVms: unary(log, (request) => {
+      const { items, nextPageToken } = page(vms.list(), (vm) => vm.config.id, request);
+      return { vms: items.map(vmMessage), nextPageToken };
+    }),
+    DeleteVm: unary(log, async ({ name }) => {
+      await vms.delete(parseVmName(name));
+      return {};
+    }),
+    RunVm: unary(log, async (request, caller) => {
+      const vm = named(request);
+      await vm.run(caller);
+      return { vm: vmMessage(vm) };
+    }),
+    PauseVm: unary(log, async (request, caller) => {
+      const vm = named(request);
+      await vm.pause(caller);
+      return { vm: vmMessage(vm) };
+    }),
+    WatchVm: pushStream(log, (request, push) => watch(named(request), request.consoleHistory, push)),
+    GetVmState: unary(log, async (request, caller) => {
+      const { state, outMs, time } = await named(request).capture(caller);
+      return {
+        state: {
+          vcpus: state.vcpus.map(vcpuState),
+          clock: state.devices.clock,
+          irqchips: [...state.devices.irqchips],
+          pit: state.devices.pit ?? Buffer.alloc(0),
+        },
+        stopDuration: duration(outMs),
+        captureTime: timestamp(time),
+      };
+    }),
+    SetVmState: unary(log, async (request, caller) => {
+      const vm = named(request);
+      if (request.state === null) throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
+      await vm.restore(caller, vmSnapshot(request.state));
+      return { vm: vmMessage(vm) };
+    }),
+  };
+}
+
+function requireSize(field: string, bytes: Buffer, expected: number): void {
+  if (bytes.length === expected) return;
+  throw VcpudError.of('STATE_SIZE_WRONG', `${field} must be ${expected} bytes, not ${bytes.length}`, {
+    field,
+    metadata: { expected: `${expected} bytes`, given: `${bytes.length} bytes` },
+  });
+}
+
+function vmSnapshot(state: VmState__Output): VmSnapshot {
+  requireSize('state.clock', state.clock, DEVICE_SIZES.clock);
+  state.irqchips.forEach((chip, i) => {
+    requireSize(`state.irqchips[${i}]`, chip, DEVICE_SIZES.irqchip);
+  });
+  if (state.pit.length > 0) requireSize('state.pit', state.pit, DEVICE_SIZES.pit);
+  return {
+    vcpus: state.vcpus.map(vcpuSnapshot),
+    devices: {
+      clock: state.clock,
+      irqchips: state.irqchips,
+      pit: state.pit.length > 0 ? state.pit : undefined,
+    },
+  };
+}
+
+function watch(vm: Vm, consoleHistory: boolean, push: Push<WatchVmResponse>): () => void {
+  const current = (time: number) => push.send({ eventTime: timestamp(time), vm: vmMessage(vm) }, EVENT_BYTES);
+  const tell = (event: VmEvent) => {
+    const eventTime = timestamp(event.time);
+    switch (event.kind) {
+      case 'changed':
+        current(event.time);
+        return;
+      case 'console': {
+        const { vcpuIndex, data, offset } = event;
+        push.send({ eventTime, console: { vcpuIndex, data, offset } }, EVENT_BYTES + data.length);
+        return;
+      }
+      case 'exit':
+        push.send({ eventTime, exit: { vcpuIndex: event.vcpuIndex, exit: event.exit } }, EVENT_BYTES);
+        return;
+      case 'deleted':
+        push.send({ eventTime, deleted: {} }, EVENT_BYTES);
+        push.end();
+        return;
+    }
+  };
+  // Nothing happens between these lines: a watcher misses no change.
+  current(Date.now());
+  if (consoleHistory) for (const event of vm.consoleHistory.all()) tell(event);
+  return vm.watch(tell);
+}
+
