@@ -13,7 +13,7 @@ import { probeRules } from '../lib/vm/host-rules.js';
 import { hostService } from './host-service.js';
 import { memoryService } from './memory-service.js';
 import { nestedStateService } from './nested-state-service.js';
-import { api, packageDefinition } from './proto.js';
+import { api, packageDefinition } from '../lib/api/definitions.js';
 import { vcpuService } from './vcpu-service.js';
 import { vmService } from './vm-service.js';
 

@@ -79,6 +79,7 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       svme: true,
       states: () => [svmState((view) => write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP))],
     },
+    // Where the row before is enforced this one is too, whatever the kernel thinks of nested_cr3: no harm in that.
     {
       reason: 'SVM_NESTED_CR3_ILLEGAL',
       svme: true,

@@ -37,6 +37,7 @@ const EFER = { LME: 1n << 8n, LMA: 1n << 10n, NX: 1n << 11n, SVME: 1n << 12n, FF
 export const EFER_RESERVED = 0xffff_ffff_ffc9_02fen;
 /** CR4 bits that neither vendor has defined and no kernel lets a guest set: 15, 26, 27, 31:29, 63:33. */
 export const CR4_RESERVED = 0xffff_fffe_ec00_8000n;
+
 /** Bits of the VMCB (APM appendix B). */
 const INTERCEPT_MISC1_NMI = 1 << 1;
 const INTERCEPT_MISC2_VMRUN = 1 << 0;

@@ -1,57 +1,62 @@
-# A 64-bit L1 hypervisor for AMD SVM, and the L2 guest that it runs, in one 64 KiB ROM.
+# A 64-bit L1 hypervisor for AMD SVM and the L2 guest that it runs, in one 64 KiB ROM.
 #
-# The demo and the tests move this guest between hosts. It needs a vCPU at its reset vector, RAM at GPA 0, and
-# nothing else: no firmware, no interrupt controller, no devices but the console port. A lost or stale piece of
-# nested state does not go unnoticed here: L2 keeps what it knows in RAM, in general registers, in XMM registers
-# and behind GS, and compares them before every VMMCALL.
+# The demo and the tests move this guest between hosts. It needs a vCPU at its reset vector and RAM at GPA 0:
+# no firmware, no interrupt controller, no device but the console port. State that gets lost or stale on the
+# way does not go unnoticed: L2 keeps what it knows in RAM, in general registers, in XMM registers and behind
+# GS, and compares them before every VMMCALL.
 #
-# Manual: AMD64 Architecture Programmer's Manual, volume 2 (APM), chapter 15, and appendix B for the VMCB.
-# layout.ts has the numbers of the contract below for the host's side.
+# Section numbers are those of the AMD64 Architecture Programmer's Manual, volume 2. layout.ts gives the
+# host's side the numbers of this contract.
 #
 # Image
-#   GPA 0xffff0000   this ROM, exactly 64 KiB. "vcpud svm-l1" at offset 0, the reset vector at 0xfff0 [APM 14.1.5].
-#                    It is never written: descriptors have their Accessed bit set beforehand.
-#   GPA 0            RAM, 0x200000 + vCPUs * 0x20000 bytes. Everything that L1 needs in it is written at each start,
-#                    so that a vCPU may be reset at any moment and simply runs again.
+#   GPA 0xffff0000   this ROM, exactly 64 KiB: "vcpud svm-l1" at offset 0, reset vector at 0xfff0 [14.1.5].
+#                    It is never written; its descriptors have their Accessed bit set beforehand.
+#   GPA 0            RAM, 0x200000 + vCPUs * 0x20000 bytes. Each start writes all of it that L1 relies on, so
+#                    a vCPU may be reset at any moment, with L2 running or not, and simply run again.
 #
 # Parameter block, GPA 0x1000. The host writes it before the start; the guest only reads it.
 #   +0x00  u32  paging         0: L2 runs with nested paging; 1: without
 #   +0x04  u32  scene          see below
-#   +0x08  u64  increments     of l2_count between two VMMCALLs; 0: 65536, in scene 3 64
+#   +0x08  u64  increments     of l2_count between two VMMCALLs; 0: 65536, or 64 in scene 3
 #   +0x10  u64  report         VMMCALLs between two lines on the console; 0: 8
-#   +0x18  u64  gate           while it is not 0, the guest waits at its scene's gate; polled, so write it at any time
+#   +0x18  u64  gate           while not 0, the guest waits at its scene's gate; polled, so write it any time
 #
 # Scenes
 #   0  L2 counts and calls L1, for ever
-#   1  the same, and after a VMMCALL's #VMEXIT, with GIF=0, L1 waits at the gate
-#   2  L1 enters L2 with a virtual interrupt pending; L2 waits at the gate with IF=0, takes it once, then as scene 0
-#   3  every increment of L2 first takes a page fault in an OUTSB that L1 does not intercept but L0 emulates
-#   4  L1 halts          5  L1 triple-faults          6  L1 writes port 0x510          7  L1 reads GPA 0xd0000000
-#   8  L1 counts l1_spin in long mode; EFER.SVME stays 0
+#   1  the same, and after each VMMCALL's #VMEXIT, with GIF=0, L1 passes the gate
+#   2  L2 is entered with a virtual interrupt pending, passes the gate with IF=0, takes it once, then as in 0
+#   3  before each increment L2 takes a page fault in an OUTSB that L1 leaves to it and L0 therefore emulates
+#   4  L1 halts
+#   5  L1 triple-faults
+#   6  L1 writes a byte to port 0x510, then halts
+#   7  L1 reads four bytes at GPA 0xd0000000, then halts
+#   8  L1 counts l1_spin in long mode, for ever; EFER.SVME stays 0
 #
-# vCPU n (its initial APIC id, CPUID 1 EBX[31:24]; 0 to 63) has 128 KiB at GPA 0x200000 + n * 0x20000,
-# which begin with these u64 counters. A start clears all of them but `starts`.
-#   +0x00  l2_count        increments, made by L2 itself
-#   +0x08  l1_count        VMMCALLs that L1 has handled
-#   +0x10  l2_irq_count    interrupts that L2 has taken
-#   +0x18  l2_pf_count     page faults that L2 has taken
-#   +0x20  l1_spin         rounds of L1 at its gate
-#   +0x28  l2_spin         rounds of L2 at its gate
-#   +0x30  starts          times that this vCPU has come from its reset vector; never cleared
-#   +0x38  exit_code       EXITCODE of the last #VMEXIT
-#   +0x40  exit_info1      EXITINFO1 of the same
-#   +0x48  exit_info2      EXITINFO2 of the same
+# vCPU n, by its initial APIC id, CPUID 1 EBX[31:24], 0 to 63, has 128 KiB at GPA 0x200000 + n * 0x20000. They
+# begin with these u64 counters; a start clears all but `starts`.
+#   +0x00  l2_count            increments, made by L2 itself
+#   +0x08  l1_count            VMMCALLs that L1 has handled
+#   +0x10  l2_irq_count        interrupts that L2 has taken
+#   +0x18  l2_pf_count         page faults that L2 has taken
+#   +0x20  l1_spin             rounds of L1 at the gate, or in scene 8
+#   +0x28  l2_spin             rounds of L2 at the gate
+#   +0x30  starts              times that this vCPU has come from its reset vector; never cleared
+#   +0x38  exit_code           EXITCODE of the last #VMEXIT
+#   +0x40  exit_info1          EXITINFO1 of the same
+#   +0x48  exit_info2          EXITINFO2 of the same
 #
-# Console, port 0xe9: one line, one REP OUTSB.
+# Console, port 0xe9, one REP OUTSB a line. KVM exits to user space once for each byte of it.
 #   cpu=0 start
 #   cpu=0 l1=8 l2=524288
-#   cpu=0 panic exit=0x7f info1=0x0 info2=0x0 rip=0xffff800000010532     a #VMEXIT that L1 did not expect
-#   cpu=0 panic exit=0x4d info1=0x0 info2=0x0 rip=0xffff00a3             a #GP in L1: 0x40 + vector, error code, CR2
-#   cpu=0 panic l2 corrupt                                               L2 found its own state changed
-#   cpu=0 panic nosvm | nonp | noscene                                   no SVM, no nested paging, no such scene
+#   cpu=0 panic exit=0x7f info1=0x0 info2=0x0 rip=0xffff80000001112a  an unexpected #VMEXIT
+#   cpu=0 panic exit=0x4d info1=0x0 info2=0x0 rip=0xffff0ba6  an exception in L1: 0x40 + vector, error, CR2
+#   cpu=0 panic l2 corrupt    L2 found its own state changed
+#   cpu=0 panic nosvm         no SVM, though the scene needs it
+#   cpu=0 panic nonp          no nested paging, though it is asked for
+#   cpu=0 panic noscene       no such scene
 # After a panic the vCPU executes CLI, HLT.
 
-# ------------------------------------------------------------------------------------------------- numbers: ours
+# ---------------------------------------------------------------------------------------------- numbers: ours
 
 .set ROM,                0xffff0000
 
@@ -63,10 +68,10 @@
 .set   PARAM_GATE,       0x18
 
 # Shared by all vCPUs. Each writes the same values over the same values, so none sees another's start.
-.set L1_PML4,            0x2000            # identity map of 4 GiB
-.set L1_PDPT,            0x3000
-.set L1_PD,              0x4000            # four pages
-.set MSRPM,              0x8000            # two pages: L1 intercepts no MSR
+.set L1_PML4,            0x10000           # identity map of 4 GiB
+.set L1_PDPT,            0x11000
+.set L1_PD,              0x12000           # four pages
+.set MSRPM,              0x16000           # two pages: L1 intercepts no MSR
 
 # A vCPU's own 128 KiB.
 .set AREA,               0x200000          # GPA of vCPU 0's
@@ -97,9 +102,9 @@
 .set EXIT_INFO1,         0x40
 .set EXIT_INFO2,         0x48
 
-# What L2 sees. Its virtual addresses are not its physical ones, and those, with nested paging, not L1's: a CR3 or
-# nested CR3 that gets lost on the way cannot pass for the right one. Under nested paging its physical address is
-# the offset from L2_BASE.
+# What L2 sees. Its virtual addresses are not its physical ones, and those, with nested paging, are not L1's:
+# no wrong CR3 or nested CR3 can pass for the right one. With nested paging L2's physical address is the
+# offset from L2_BASE.
 .set L2_BASE,            0xffff800000000000
 .set   L2_PARAMETERS,    0x08000           # read-only
 .set   L2_ROM,           0x10000           # read-only
@@ -117,9 +122,9 @@
 .set L2_CORRUPT,         0xbad             # RAX of a VMMCALL by which L2 gives up; else 0
 .set L2_PATTERN,         0x5ca1ab1e0ddba11
 
-# ------------------------------------------------------------------------------------------- numbers: the manual's
+# -------------------------------------------------------------------------------------- numbers: the manual's
 
-.set CR0_L1_PROTECTED,   0x00000011        # ET PE
+.set CR0_PROTECTED,      0x00000011        # ET PE
 .set CR0_LONG,           0x80010033        # PG WP NE ET MP PE. CD=0: with NW=1 VMRUN would refuse it [15.5.1]
 .set CR4_LONG,           0x00000620        # OSXMMEXCPT OSFXSR PAE
 .set EFER,               0xc0000080
@@ -129,8 +134,8 @@
 .set PAT,                0x277
 .set VM_HSAVE_PA,        0xc0010117
 
-# Accessed and Dirty are set beforehand, so that no CPU writes to a table; User, because a nested walk is always a
-# user access [15.25.5].
+# Accessed and Dirty are set beforehand, so that no CPU writes to a table. User is set because to the nested
+# tables every access is a user's [15.25, Nested Table Walk].
 .set PAGE_TABLE,         0x67              # D A US RW P
 .set PAGE_RW,            0x67
 .set PAGE_RO,            0x25              #   A US    P
@@ -180,7 +185,6 @@
 .set VMCB_LDTR,          0x470
 .set VMCB_IDTR,          0x480
 .set VMCB_TR,            0x490
-.set   ATTRIB,              0x2
 .set   LIMIT,               0x4
 .set   BASE,                0x8
 .set VMCB_EFER,          0x4d0
@@ -196,17 +200,17 @@
 .set VMCB_KERNEL_GS,     0x620
 .set VMCB_PAT,           0x668
 
-# -------------------------------------------------------------------------------------------------------- macros
+# ----------------------------------------------------------------------------------------------------- macros
 
-# One gate of an IDT. Both IDTs can be read-only data, as the ROM lies at a multiple of 64 KiB for L1 and L2 alike:
+# One gate of an IDT. Both IDTs can be constants, as the ROM lies at a multiple of 64 KiB for L1 and L2 alike:
 # the low 16 bits of a handler's address are its offset in the image, and the rest is known.
 .macro  gate handler, rom
         .word   (\handler) - image, CODE64, 0x8e00, ((\rom) >> 16) & 0xffff
         .long   ((\rom) >> 32) & 0xffffffff, 0
 .endm
 
-# Page table entries at EDI: `count` of them, from `first` on in steps of `step`. No entry ever holds anything but
-# its final value, as another vCPU may be running on the same table.
+# Page table entries at EDI: `count` of them, from `first` on in steps of `step`. An entry is not cleared
+# before it is written, as another vCPU may be running on the same table.
 .macro  entries count, first, step
         mov     $\first, %ebx
         mov     $\count, %ecx
@@ -232,8 +236,8 @@
         vmcb_u64 \name + BASE, \base
 .endm
 
-# `mov` between L2's general registers and their slots in L2_GPRS. RAX and RSP are the VMCB's; RBP, which finds the
-# slots here, is left to the caller.
+# `mov` between L2's general registers and their slots in L2_GPRS. RAX and RSP are in the VMCB; RBP, which
+# finds the slots, is left to the caller.
 .macro  each_l2_gpr mov
         .set    slot, L2_GPRS
         .irp    gpr, rbx, rcx, rdx, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
@@ -268,20 +272,20 @@
         mov     \value, %rax
 .endm
 
-# --------------------------------------------------------------------------------------------------- ROM's tables
+# ----------------------------------------------------------------------------------------------- ROM's tables
 
         .text
 image:
         .asciz  "vcpud svm-l1"
 
-        .balign 16
+        .balign 16, 0xf4
 gdt:    .quad   0
         .quad   0x00af9b000000ffff         # CODE64
         .quad   0x00cf93000000ffff         # DATA
         .quad   0x00cf9b000000ffff         # CODE32
 gdt_end:
 
-        .balign 16
+        .balign 16, 0xf4
 l1_idt: .set    vector, 0
         .rept   32
         gate    l1_exceptions+16*vector, ROM
@@ -289,8 +293,8 @@ l1_idt: .set    vector, 0
         .endr
 l1_idt_end:
 
-# L2 has a handler for the one exception and the one interrupt that it expects. L1 intercepts every other exception.
-        .balign 16
+# L2 handles the one exception and the one interrupt that it expects. L1 intercepts every other exception.
+        .balign 16, 0xf4
 l2_idt: .fill   14 * 16, 1, 0
         gate    l2_page_fault, L2_BASE+L2_ROM
         .fill   (L2_VECTOR - 15) * 16, 1, 0
@@ -306,7 +310,7 @@ no_idtr:
         .word   0
         .quad   0
 
-        .balign 4
+        .balign 4, 0xf4
 scenes: .long   run_l2                     # 0
         .long   run_l2                     # 1
         .long   run_l2                     # 2
@@ -318,12 +322,12 @@ scenes: .long   run_l2                     # 0
         .long   count_without_svm          # 8
 scenes_end:
 
-# ------------------------------------------------------------------------ L1: from the reset vector to long mode
+# --------------------------------------------------------------------- L1: from the reset vector to long mode
 
         .code16
 real_mode:
         lgdtl   %cs:gdtr - image           # CS.base is the ROM's, every other base is 0
-        mov     $CR0_L1_PROTECTED, %eax
+        mov     $CR0_PROTECTED, %eax
         mov     %eax, %cr0
         ljmpl   $CODE32, $protected_mode
 
@@ -341,7 +345,7 @@ protected_mode:
         entries 4, L1_PD+PAGE_TABLE, 0x1000
         entries 508, 0, 0
         entries 4*512, PAGE_2M, 0x200000
-        entries 2*512, 0, 0              # the MSRPM
+        entries 2*512, 0, 0                # the MSRPM
 
         mov     $CR4_LONG, %eax
         mov     %eax, %cr4
@@ -387,7 +391,7 @@ long_mode:
         mov     (%rcx, %rax, 4), %eax
         jmp     *%rax
 
-# ---------------------------------------------------------------------------------------- L1: scenes without an L2
+# ----------------------------------------------------------------------------------- L1: scenes without an L2
 
 triple_fault:
         lidt    no_idtr(%rip)
@@ -408,10 +412,10 @@ count_without_svm:
         incq    COUNTERS + L1_SPIN(%rbp)
         jmp     count_without_svm
 
-# ------------------------------------------------------------------------------------------------ L1: L2's set-up
+# -------------------------------------------------------------------------------------------- L1: L2's set-up
 
 run_l2:
-        # CPUID 8000_0001 ECX[2]: SVM; CPUID 8000_000a EDX[0]: nested paging [15.4, 15.25.1].
+        # SVM is CPUID 8000_0001 ECX[2], nested paging CPUID 8000_000a EDX[0] [15.4, 15.25].
         mov     $0x80000000, %eax
         cpuid
         cmp     $0x8000000a, %eax
@@ -422,8 +426,8 @@ run_l2:
         jnc     no_svm
         mov     $0x8000000a, %eax
         cpuid
-        mov     %edx, %r12d                # SVM features
-        
+        mov     %edx, %r12d
+
         mov     $EFER, %ecx
         rdmsr
         or      $EFER_SVME, %eax
@@ -434,46 +438,42 @@ run_l2:
         mov     $VM_HSAVE_PA, %ecx
         wrmsr
 
-        # The rest of L1's state that VMRUN leaves alone (FS, GS, TR, LDTR, KernelGSBase, STAR, SYSENTER...), once:
-        # L1 never changes it [15.5.2].
+        # What of L1's state neither VMRUN nor #VMEXIT moves: FS, GS, TR, LDTR, KernelGSBase, STAR, SYSENTER
+        # and the like [15.5.2]. Saved once, as L1 does not change it.
         lea     L1_VMCB(%rbp), %rax
         vmsave  %rax
 
-        # L2's tables. What they lead to is the same in both paging modes; nested paging has it in two steps.
+        lea     VMCB(%rbp), %rbx
+
+        # L2's tables. They lead to the same pages in both paging modes: at once, or in two steps.
+        mov     %rbp, %r8
         mov     $PARAMETERS, %r9d
         mov     $ROM, %r10d
-        mov     %rbp, %r8
+        xor     %esi, %esi
         cmpl    $0, PARAMETERS + PARAM_PAGING
-        jne     without_nested_paging
+        jne     1f
 
         bt      $0, %r12d
         jnc     no_nested_paging
         lea     NESTED_TABLES(%rbp), %rdi
-        xor     %esi, %esi
+        mov     %rdi, VMCB_NESTED_CR3(%rbx)
+        vmcb_u32 NESTED_CTL, NESTED_PAGING
         xor     %edx, %edx
-        call    build_tables               # L2's physical to L1's physical
+        call    build_tables               # from L2's physical addresses to L1's
         xor     %r8d, %r8d
         mov     $L2_PARAMETERS, %r9d
         mov     $L2_ROM, %r10d
         mov     %rbp, %rsi
-        jmp     1f
-without_nested_paging:
-        xor     %esi, %esi
-1:      lea     L2_TABLES(%rbp), %rdi
-        mov     $(L2_BASE >> 39 & 511) * 8, %edx
-        call    build_tables               # L2's virtual to its physical, or right to L1's physical
-
-        lea     VMCB(%rbp), %rbx
-        lea     L2_TABLES(%rbp), %rax
+1:
+        lea     L2_TABLES(%rbp), %rdi
+        mov     %rdi, %rax
         sub     %rsi, %rax
         mov     %rax, VMCB_CR3(%rbx)
-        test    %rsi, %rsi
-        jz      2f
-        vmcb_u32 NESTED_CTL, NESTED_PAGING
-        lea     NESTED_TABLES(%rbp), %rax
-        mov     %rax, VMCB_NESTED_CR3(%rbx)
-2:
-        # Control area. Of L2's exceptions L1 leaves to it only #PF, which L2 handles; of I/O, all.
+        mov     $(L2_BASE >> 39 & 511) * 8, %edx
+        call    build_tables               # from L2's virtual addresses to L2's physical, or L1's
+
+        # Control area. L1 leaves to L2 its page faults, its I/O and, by an MSRPM without a bit set, its MSRs.
+        # SHUTDOWN is intercepted, as L1 would else share L2's fate.
         vmcb_u32 EXCEPTIONS, ~(1<<14)
         vmcb_u32 MISC1, INTERCEPT_MSR|INTERCEPT_SHUTDOWN
         vmcb_u32 MISC2, INTERCEPT_VMRUN|INTERCEPT_VMMCALL
@@ -481,11 +481,11 @@ without_nested_paging:
         vmcb_u32 ASID, 1
         vmcb_u32 INT_CTL, V_INTR_MASKING
         cmpl    $SCENE_VIRQ, PARAMETERS + PARAM_SCENE
-        jne     3f
+        jne     2f
         vmcb_u32 INT_CTL, V_INTR_MASKING|V_IGN_TPR|V_IRQ
         vmcb_u32 INT_VECTOR, L2_VECTOR
-3:
-        # Save area. GS and KernelGSBase both lead L2 to its counters, so that SWAPGS may be executed at any time.
+2:
+        # Save area. GS and KernelGSBase both lead L2 to its counters, so that L2 may swap them at any time.
         vmcb_segment ES, DATA, DATA_ATTRIB, 0xffffffff, 0
         vmcb_segment CS, CODE64, CODE64_ATTRIB, 0xffffffff, 0
         vmcb_segment SS, DATA, DATA_ATTRIB, 0xffffffff, 0
@@ -510,10 +510,10 @@ without_nested_paging:
         mov     %eax, VMCB_PAT(%rbx)
         mov     %edx, VMCB_PAT + 4(%rbx)
 
-# ---------------------------------------------------------------------------------------------------- L1: the loop
+# ----------------------------------------------------------------------------------------------- L1: the loop
 
-        # From CLGI on nothing interrupts L1. VMRUN sets GIF for L2, #VMEXIT clears it again, and STGI ends the
-        # stretch [15.17]. VMLOAD and VMSAVE move what VMRUN and #VMEXIT don't [15.5.2].
+        # With GIF=0 nothing interrupts L1 while the registers are L2's: CLGI clears it, VMRUN sets it for L2,
+        # #VMEXIT clears it again, and STGI sets it once all is put away [15.17].
 vmrun:
         clgi
         lea     VMCB(%rbp), %rax
@@ -522,12 +522,12 @@ vmrun:
         vmload  %rax
         vmrun   %rax
 
-        # #VMEXIT gives back L1's RAX, RSP, RIP, control and segment registers. All else is still L2's [15.6].
+        # #VMEXIT has brought back L1's RAX, RSP, RIP, control and segment registers; all else is L2's [15.6].
 vmexit:
         vmsave  %rax
         push    %rbp
         mov     %rsp, %rbp
-        and     $-AREA_BYTES, %rbp         # L1's stack is in its area
+        and     $-AREA_BYTES, %rbp         # L1's stack is in the area
         popq    L2_RBP(%rbp)
         each_l2_gpr save
         lea     L1_VMCB(%rbp), %rax
@@ -541,7 +541,7 @@ vmexit:
         mov     %r9, COUNTERS + EXIT_INFO1(%rbp)
         mov     %r10, COUNTERS + EXIT_INFO2(%rbp)
 
-        # The state here is not in guest mode and has GIF=0: a nested state of only a header, yet not an empty one.
+        # Here the vCPU has GIF=0 outside guest mode: a nested state that is a header alone, and yet a state.
         cmpl    $SCENE_GIF_CLEAR, PARAMETERS + PARAM_SCENE
         jne     gif_set
         wait_at_gate PARAMETERS, COUNTERS+L1_SPIN(%rbp)
@@ -552,7 +552,7 @@ gif_set:
         jne     panic
         cmpq    $0, VMCB + VMCB_RAX(%rbp)
         jne     l2_corrupt
-        addq    $3, VMCB + VMCB_RIP(%rbp)  # VMMCALL's length; next_rip is not on every CPU [15.7.1]
+        addq    $3, VMCB + VMCB_RIP(%rbp)  # past the VMMCALL; not every CPU gives nRIP [15.7.1]
         incq    COUNTERS + L1_COUNT(%rbp)
 
         mov     PARAMETERS + PARAM_REPORT, %rcx
@@ -573,7 +573,7 @@ gif_set:
         call    end_line
         jmp     vmrun
 
-# ------------------------------------------------------------------------------------------------ L1: what may fail
+# ------------------------------------------------------------------------------------------ L1: what may fail
 
 no_svm:
         call    begin_line
@@ -595,13 +595,13 @@ l2_corrupt:
         put     " panic l2 corrupt"
         jmp     end_line_and_halt
 
-        # Every vector's entry, 16 bytes each. They make all frames alike: vector, error code, RIP, CS, ...
-        .set    VECTORS_WITH_ERROR_CODE, 1<<8 | 1<<10 | 1<<11 | 1<<12 | 1<<13 | 1<<14 | 1<<17 | 1<<21 | 1<<29 | 1<<30
-        .balign 16
+        # One entry a vector, 16 bytes each. They make all frames alike: vector, error code, RIP, CS, ...
+        .set    VECTORS_WITH_ERROR_CODE, 1<<8|1<<10|1<<11|1<<12|1<<13|1<<14|1<<17|1<<21|1<<29|1<<30
+        .balign 16, 0xf4
 l1_exceptions:
         .set    vector, 0
         .rept   32
-        .balign 16
+        .balign 16, 0xf4
         .if     !(VECTORS_WITH_ERROR_CODE >> vector & 1)
         push    $0
         .endif
@@ -610,7 +610,7 @@ l1_exceptions:
         .set    vector, vector + 1
         .endr
 
-        # An exception in L1 is reported as SVM would report it had it been L2's and intercepted [15.12].
+        # An exception in L1 is reported as SVM reports an intercepted one in L2 [15.12].
 l1_exception:
         mov     %rsp, %rbp
         and     $-AREA_BYTES, %rbp
@@ -637,11 +637,11 @@ halt:   cli
         hlt
         jmp     halt
 
-# -------------------------------------------------------------------------------------------------- L1: subroutines
+# -------------------------------------------------------------------------------------------- L1: subroutines
 
-# Builds PML4, PDPT, PD and PT in the four cleared pages at RDI, for L2's own pages at R8, the parameter block at R9
-# and the ROM at R10, each at the offset from L2_BASE that the table of numbers gives.
-# RSI: what to subtract from RDI to have what the entries must hold. RDX: the offset of the PML4's one entry.
+# Builds PML4, PDPT, PD and PT in the four cleared pages at RDI. They map L2's own pages to R8, the parameter
+# block to R9 and the ROM to R10. RDX is the offset of the PML4's one entry. RSI is subtracted from the
+# tables' own addresses, to make those of L1 those of L2. RAX, RCX and RDI are lost.
 build_tables:
         lea     0x1000 + PAGE_TABLE(%rdi), %rax
         sub     %rsi, %rax
@@ -670,7 +670,7 @@ build_tables:
         jb      2b
         ret
 
-# The console line. RDI is its end; RAX, RCX, RDX and RSI are lost.
+# The console line, which ends at RDI. RAX, RCX, RDX and RSI are lost.
 begin_line:
         lea     LINE(%rbp), %rdi
         put     "cpu="
@@ -696,7 +696,7 @@ put_digits:                                # RAX in base RCX
         ret
 digits: .ascii  "0123456789abcdef"
 
-put_inline:                                # the text is where the call returns to; RAX is kept
+put_inline:                                # the text stands where the call would return to; RAX is kept
         pop     %rsi
 1:      cmpb    $0, (%rsi)
         movsb
@@ -714,7 +714,7 @@ end_line:
         rep outsb
         ret
 
-# ------------------------------------------------------------------------------------------------------------- L2
+# --------------------------------------------------------------------------------------------------------- L2
 #
 #   GS    its counters                     RBX   L2_PATTERN
 #   R15   l2_count, as it must be          XMM0  l2_count, and l2_count + L2_PATTERN in the high half
@@ -741,6 +741,9 @@ l2:
 
         wait_at_gate %gs:L2_PARAMETERS, %gs:COUNTERS+L2_SPIN
         inc     %r12
+        # Touch what delivery needs, IDT, GDT and stack. QEMU's TCG, on which the tests run KVM, reports a
+        # nested page fault during an interrupt's delivery as one during an exception's (EXITINTINFO.TYPE 3
+        # for 0), and KVM then injects an exception 0x40, which VMRUN refuses. A CPU reports it rightly.
         push    l2_idt + L2_VECTOR * 16(%rip)
         pop     %rax
         sti                                # takes effect after the next instruction
@@ -755,8 +758,7 @@ l2_counts:
         call    l2_calls_l1
         jmp     l2_counts
 
-        # The address changes with each round, so that a fault with an earlier fault's CR2 shows. The first 64 KiB
-        # of L2_UNMAPPED suffice for that.
+        # The address changes with each round, so that a fault that comes with an earlier one's CR2 shows.
 l2_page_faults:
         test    %r14, %r14
         jnz     1f
@@ -795,7 +797,7 @@ l2_interrupt:
         incq    %gs:COUNTERS + L2_IRQ_COUNT
         iretq
 
-        # Everything that L2 knows twice must agree. RAX and XMM2 are lost.
+        # What L2 knows twice must agree. RAX and XMM2 are lost.
 l2_calls_l1:
         swapgs
         cmp     %r15, %gs:COUNTERS + L2_COUNT
@@ -821,10 +823,9 @@ l2_gives_up:
         vmmcall
         ud2
 
-# --------------------------------------------------------------------------------------------------- reset vector
+# ----------------------------------------------------------------------------------------------- reset vector
 
-        # What has gone astray halts.
-        .org    0xfff0, 0xf4
+        .org    0xfff0, 0xf4               # HLT, for what goes astray
         .code16
-        jmp     real_mode
+        jmp     real_mode                  # near: CS.base must stay the ROM's
         .org    0x10000, 0xf4

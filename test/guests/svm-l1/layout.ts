@@ -45,9 +45,9 @@ export const PAGING = {
 export const SCENE = {
   /** L2 counts and calls L1, for ever. */
   normal: 0,
-  /** As normal; after a VMMCALL's #VMEXIT L1 waits at the gate with GIF=0, outside guest mode. */
+  /** As normal; after each VMMCALL's #VMEXIT L1 passes the gate with GIF=0, outside guest mode. */
   gifClear: 1,
-  /** L2 is entered with V_IRQ pending, waits at the gate with IF=0, takes the interrupt once, goes on as normal. */
+  /** L2 is entered with V_IRQ pending, waits at the gate with IF=0, takes it once, goes on as normal. */
   virtualInterrupt: 2,
   /** Before every increment L2 takes a #PF in an OUTSB that L1 does not intercept, so that L0 emulates it. */
   pageFault: 3,
@@ -79,9 +79,9 @@ export const COUNTER = {
   l2IrqCount: 0x10,
   /** Page faults that L2 has taken. */
   l2PfCount: 0x18,
-  /** Rounds of L1 at its gate. */
+  /** Rounds of L1 at the gate, or in SCENE.withoutSvm. */
   l1Spin: 0x20,
-  /** Rounds of L2 at its gate. */
+  /** Rounds of L2 at the gate. */
   l2Spin: 0x28,
   /** Times that the vCPU has come from its reset vector. Never cleared. */
   starts: 0x30,
@@ -96,7 +96,7 @@ export const COUNTER = {
 /** Bytes of the counters together. */
 export const COUNTERS_BYTES = 0x50;
 
-/** GPA of the VMCB of vCPU 0's L2, which is also `vmcb_pa` of its nested state; vCPU n's is n * AREA_BYTES further. */
+/** GPA of the VMCB for vCPU 0's L2, `vmcb_pa` of its nested state. vCPU n's is n * AREA_BYTES further. */
 export const VMCB_GPA = AREA_GPA + 0xa000n;
 
 /** First virtual address of L2. An RIP from here on is L2's; L1's RIPs are below 2^32. */
@@ -108,7 +108,7 @@ export const L2_INTERRUPT_VECTOR = 0x40;
 /** First of the addresses that fault in SCENE.pageFault; the low 16 bits go up with each round. */
 export const L2_UNMAPPED = L2_BASE + 0x20_0000n;
 
-/** I/O port of the console, written by OUTSB. A line ends with "\n". */
+/** I/O port of the console, written by REP OUTSB: one KVM_EXIT_IO a byte. A line ends with "\n". */
 export const CONSOLE_PORT = 0xe9;
 
 /** I/O port that SCENE.unhandledPort writes. */
@@ -122,7 +122,13 @@ export function areaGpa(vcpu: number): bigint {
   return AREA_GPA + BigInt(vcpu) * AREA_BYTES;
 }
 
-/** Bytes of RAM, from GPA 0 on, that the guest needs for this many vCPUs. */
+/**
+ * Bytes of RAM, from GPA 0 on, that the guest needs for this many vCPUs.
+ *
+ * KVM allows a VM shadow pages for 2% of its RAM's pages, at least 64. That is too few for 64 vCPUs with
+ * PAGING.nested in so little RAM (32 work): KVM_RUN then fails with ENOSPC. Give the VM 128 MiB, or
+ * KVM_SET_NR_MMU_PAGES.
+ */
 export function ramBytes(vcpus: number): bigint {
   return areaGpa(vcpus);
 }

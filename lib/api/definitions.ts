@@ -6,11 +6,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { ProtoGrpcType as HostProto } from '../protos/gen/host.js';
-import type { ProtoGrpcType as MemoryProto } from '../protos/gen/memory.js';
-import type { ProtoGrpcType as NestedStateProto } from '../protos/gen/nested_state.js';
-import type { ProtoGrpcType as VcpuProto } from '../protos/gen/vcpu.js';
-import type { ProtoGrpcType as VmProto } from '../protos/gen/vm.js';
+import type { ProtoGrpcType as HostProto } from '../../protos/gen/host.js';
+import type { ProtoGrpcType as MemoryProto } from '../../protos/gen/memory.js';
+import type { ProtoGrpcType as NestedStateProto } from '../../protos/gen/nested_state.js';
+import type { ProtoGrpcType as VcpuProto } from '../../protos/gen/vcpu.js';
+import type { ProtoGrpcType as VmProto } from '../../protos/gen/vm.js';
 
 /** The nearest folder above this file that holds protos/vcpud: the same from sources and from dist. */
 function protoRoot(): string {

@@ -1,0 +1,188 @@
+// A client of the API: one channel, every unary rpc as a promise, the streams as async iterables. Used by the
+// reference orchestrator, by vcpuctl and by the tests.
+
+import {
+  Client,
+  type ClientReadableStream,
+  type ClientWritableStream,
+  credentials,
+  Metadata,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/proto-loader';
+import type { HostServiceDefinition } from '../../protos/gen/vcpud/v1/HostService.js';
+import type { NestedStateServiceDefinition } from '../../protos/gen/vcpud/v1/NestedStateService.js';
+import type { ReadMemoryRequest } from '../../protos/gen/vcpud/v1/ReadMemoryRequest.js';
+import type { ReadMemoryResponse__Output } from '../../protos/gen/vcpud/v1/ReadMemoryResponse.js';
+import type { VcpuServiceDefinition } from '../../protos/gen/vcpud/v1/VcpuService.js';
+import type { VmServiceDefinition } from '../../protos/gen/vcpud/v1/VmService.js';
+import type { WatchVmRequest } from '../../protos/gen/vcpud/v1/WatchVmRequest.js';
+import type { WatchVmResponse__Output } from '../../protos/gen/vcpud/v1/WatchVmResponse.js';
+import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
+import type { WriteMemoryResponse__Output } from '../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
+import { api } from './definitions.js';
+
+/** Every rpc of a service, called as a unary one. Streaming ones are methods of VcpudClient. */
+export type Unary<Definition> = {
+  readonly [Name in keyof Definition]: Definition[Name] extends MethodDefinition<
+    infer Request,
+    infer _ResponseIn,
+    infer _RequestOut,
+    infer Response
+  >
+    ? (request: Request) => Promise<Response>
+    : never;
+};
+
+/** A stream from the server: iterate it; cancel() ends it from this side, without an error. */
+export interface Incoming<T> extends AsyncIterable<T> {
+  cancel(): void;
+}
+
+/** How long a call may take before it fails with DEADLINE_EXCEEDED, ms. */
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+  'grpc.enable_channelz': 0,
+  // Each client its own connection: one that is slow doesn't hold up another.
+  'grpc.use_local_subchannel_pool': 1,
+} as const;
+
+/** A client of the vcpud at unix:/path or host:port. */
+export class VcpudClient {
+  readonly host: Unary<HostServiceDefinition>;
+  readonly vm: Unary<Omit<VmServiceDefinition, 'WatchVm'>>;
+  readonly vcpu: Unary<VcpuServiceDefinition>;
+  readonly nested: Unary<NestedStateServiceDefinition>;
+  private readonly client: Client;
+  private readonly timeoutMs: number;
+
+  constructor(target: string, timeoutMs: number = DEFAULT_TIMEOUT_MS) {
+    this.client = new Client(target, credentials.createInsecure(), CHANNEL_OPTIONS);
+    this.timeoutMs = timeoutMs;
+    this.host = this.unaries(api.HostService.service);
+    this.vm = this.unaries(api.VmService.service);
+    this.vcpu = this.unaries(api.VcpuService.service);
+    this.nested = this.unaries(api.NestedStateService.service);
+  }
+
+  private unaries<T>(service: ServiceDefinition): T {
+    const methods: Record<string, (request: unknown) => Promise<unknown>> = {};
+    for (const [name, method] of Object.entries(service)) {
+      if (method.requestStream || method.responseStream) continue;
+      methods[name] = (request) =>
+        new Promise((resolve, reject) => {
+          const { path, requestSerialize, responseDeserialize } = method;
+          const options = { deadline: Date.now() + this.timeoutMs };
+          const metadata = new Metadata();
+          this.client.makeUnaryRequest(
+            path,
+            requestSerialize,
+            responseDeserialize,
+            request,
+            metadata,
+            options,
+            (error, response) => {
+              if (error === null) resolve(response);
+              else reject(error);
+            },
+          );
+        });
+    }
+    return methods as T;
+  }
+
+  /** Resolves when the server answers at all; rejects after the time given. */
+  ready(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.client.waitForReady(Date.now() + timeoutMs, (error) => (error === undefined ? resolve() : reject(error)));
+    });
+  }
+
+  /** MemoryService.ReadMemory. */
+  readMemory(request: ReadMemoryRequest): Incoming<ReadMemoryResponse__Output> {
+    const { path, requestSerialize, responseDeserialize } = api.MemoryService.service.ReadMemory;
+    return incoming(this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request));
+  }
+
+  /** MemoryService.WriteMemory: sends the chunks as fast as the server takes them. */
+  writeMemory(
+    chunks: AsyncIterable<WriteMemoryRequest> | Iterable<WriteMemoryRequest>,
+  ): Promise<WriteMemoryResponse__Output> {
+    const { path, requestSerialize, responseDeserialize } = api.MemoryService.service.WriteMemory;
+    return new Promise((resolve, reject) => {
+      const call: ClientWritableStream<WriteMemoryRequest> = this.client.makeClientStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        (error, response) => {
+          if (error === null && response !== undefined) resolve(response);
+          else reject(error ?? new Error('WriteMemory ended without an answer'));
+        },
+      );
+      void sendAll(call, chunks).catch((error: unknown) => {
+        call.cancel();
+        reject(error);
+      });
+    });
+  }
+
+  /** VmService.WatchVm. */
+  watchVm(request: WatchVmRequest): Incoming<WatchVmResponse__Output> {
+    const { path, requestSerialize, responseDeserialize } = api.VmService.service.WatchVm;
+    return incoming(this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request));
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}
+
+function incoming<T>(call: ClientReadableStream<T>): Incoming<T> {
+  let cancelled = false;
+  return {
+    cancel: () => {
+      cancelled = true;
+      call.cancel();
+    },
+    async *[Symbol.asyncIterator]() {
+      try {
+        for await (const message of call) yield message as T;
+      } catch (error) {
+        if (!cancelled) throw error;
+      } finally {
+        call.cancel();
+      }
+    },
+  };
+}
+
+async function sendAll(
+  call: ClientWritableStream<WriteMemoryRequest>,
+  chunks: AsyncIterable<WriteMemoryRequest> | Iterable<WriteMemoryRequest>,
+): Promise<void> {
+  let ended = false;
+  call.once('error', () => {
+    ended = true;
+  });
+  call.once('close', () => {
+    ended = true;
+  });
+  for await (const chunk of chunks) {
+    if (ended) return;
+    if (call.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        call.off('drain', done);
+        call.off('error', done);
+        call.off('close', done);
+        resolve();
+      };
+      call.once('drain', done);
+      call.once('error', done);
+      call.once('close', done);
+    });
+  }
+  call.end();
+}

@@ -1,0 +1,980 @@
+// Nested states for tests: valid defaults, and tables of changes that each break one rule. The unit tests check
+// them against lib/nested; the kernel tests send the very same rows to a real kernel.
+
+import { viewOf, write, writeHeader } from '../../lib/nested/codec.js';
+import {
+  FLAG,
+  FORMAT,
+  HEADER,
+  HEADER_BYTES,
+  NO_ADDRESS,
+  SHADOW_VMCS12,
+  SMM_FLAG,
+  SVM_GUEST_BYTES,
+  SVM_HEADER,
+  VMCB12_CONTROL,
+  VMCB12_SAVE,
+  VMCS12,
+  VMCS12_REVISION,
+  VMX_CURRENT_BYTES,
+  VMX_HEADER,
+  VMX_SHADOW_BYTES,
+} from '../../lib/nested/layout.js';
+import { plainSvmGuestState } from '../../lib/nested/probes.js';
+import type { KernelFacts, RuleReason, VcpuFacts } from '../../lib/nested/rules.js';
+
+// ---------------------------------------------------------------------------------------------------------
+// vCPUs
+
+/** An AMD vCPU that has enabled SVM, in 64-bit mode, 40 physical address bits. */
+export const SVM_VCPU: VcpuFacts = {
+  efer: 0x1500n, // SVME LMA LME
+  cr0: 0x8001_0033n,
+  cr3: 0x1000n,
+  inSmm: false,
+  maxPhyAddr: 40,
+  hasSvm: true,
+  hasVmx: false,
+  hasNpt: true,
+  hasLongMode: true,
+  hasNx: true,
+  hasFxsrOpt: true,
+  separateL2Pat: false,
+  enlightenedVmcs: false,
+  vmxCapabilityMsrs: new Map(),
+};
+
+/** An Intel vCPU with capability MSRs as KVM offers them to L1, by and large. */
+export const VMX_VCPU: VcpuFacts = {
+  ...SVM_VCPU,
+  efer: 0x500n,
+  hasSvm: false,
+  hasVmx: true,
+  hasNpt: false,
+  vmxCapabilityMsrs: new Map([
+    [0x485, 0x2000_0065n], // MISC: no CR3 targets
+    [0x486, 0x8000_0021n], // CR0 FIXED0: PG NE PE
+    [0x487, 0xffff_ffffn],
+    [0x488, 0x2000n], // CR4 FIXED0: VMXE
+    [0x489, 0x0037_27ffn],
+    [0x48b, 0x0000_553f_0000_0000n], // secondary
+    [0x48d, 0x0000_007f_0000_0016n], // pin
+    [0x48e, 0xfff9_fffe_0400_6172n], // primary
+    [0x48f, 0x007f_ffff_0003_6dfbn], // exit
+    [0x490, 0x0000_d3ff_0000_11fbn], // entry
+  ]),
+};
+
+/** A kernel that applies exactly the given ones of the rules that vary. */
+export function kernel(format: 'SVM' | 'VMX', ...enforced: RuleReason[]): KernelFacts {
+  return { format, enforced: new Set(enforced) };
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Valid states
+
+/** Header fields that a builder takes instead of its defaults. */
+export interface HeaderOverrides {
+  readonly flags?: number;
+  readonly format?: number;
+  readonly size?: number;
+}
+
+export interface SvmOverrides extends HeaderOverrides {
+  readonly vmcbPa?: bigint;
+  readonly gpat?: bigint;
+}
+
+export interface VmxOverrides extends HeaderOverrides {
+  readonly vmxonPa?: bigint;
+  readonly vmcs12Pa?: bigint;
+  readonly smmFlags?: number;
+  readonly headerFlags?: number;
+  readonly deadline?: bigint;
+}
+
+/** SVM in guest mode: 4224 bytes that pass every rule. */
+export function svmGuestMode(overrides: SvmOverrides = {}): Uint8Array {
+  return overrideSvm(plainSvmGuestState(), overrides);
+}
+
+/** SVM out of guest mode: 128 bytes, GIF set. */
+export function svmHeaderOnly(overrides: SvmOverrides = {}): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  writeHeader(bytes, { flags: FLAG.GIF_SET, format: FORMAT.SVM, size: HEADER_BYTES });
+  return overrideSvm(bytes, overrides);
+}
+
+/** The default of the kernel's nested_set_state_test for SVM: 4224 bytes out of guest mode, vmcb_pa 3000h, flags 0. */
+export function svmSelftest(overrides: SvmOverrides = {}): Uint8Array {
+  const bytes = new Uint8Array(SVM_GUEST_BYTES);
+  writeHeader(bytes, { flags: 0, format: FORMAT.SVM, size: SVM_GUEST_BYTES });
+  write(viewOf(bytes), SVM_HEADER.vmcb_pa, 0x3000n);
+  return overrideSvm(bytes, overrides);
+}
+
+/** VMX not in VMX operation: 128 bytes. */
+export function vmxOff(overrides: VmxOverrides = {}): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  writeHeader(bytes, { flags: 0, format: FORMAT.VMX, size: HEADER_BYTES });
+  return overrideVmx(bytes, { vmxonPa: NO_ADDRESS, vmcs12Pa: NO_ADDRESS, ...overrides });
+}
+
+/** VMX operation without a current VMCS: 128 bytes, VMXON region at 1000h. */
+export function vmxVmxon(overrides: VmxOverrides = {}): Uint8Array {
+  return vmxOff({ vmxonPa: 0x1000n, ...overrides });
+}
+
+/** VMX operation with a current VMCS at 2000h, out of guest mode: 4224 bytes. The default of the kernel's selftest. */
+export function vmxCurrent(overrides: VmxOverrides = {}): Uint8Array {
+  const bytes = new Uint8Array(VMX_CURRENT_BYTES);
+  writeHeader(bytes, { flags: 0, format: FORMAT.VMX, size: VMX_CURRENT_BYTES });
+  write(viewOf(bytes), VMCS12.revision_id, VMCS12_REVISION);
+  return overrideVmx(bytes, { vmxonPa: 0x1000n, vmcs12Pa: 0x2000n, ...overrides });
+}
+
+/** VMX in guest mode: 4224 bytes that pass every rule for VMX_VCPU. */
+export function vmxGuestMode(overrides: VmxOverrides = {}): Uint8Array {
+  const bytes = vmxCurrent();
+  fillGuestVmcs12(viewOf(bytes));
+  return overrideVmx(bytes, { flags: FLAG.GUEST_MODE, ...overrides });
+}
+
+/** VMX in guest mode with a shadow VMCS linked at 5000h: 8320 bytes. */
+export function vmxShadow(overrides: VmxOverrides = {}): Uint8Array {
+  const bytes = new Uint8Array(VMX_SHADOW_BYTES);
+  bytes.set(vmxGuestMode({ size: VMX_SHADOW_BYTES }));
+  const view = viewOf(bytes);
+  write(view, VMCS12.secondary_vm_exec_control, 0x4022); // shadow VMCS, VPID, EPT
+  write(view, VMCS12.vmcs_link_pointer, 0x5000n);
+  write(view, SHADOW_VMCS12.revision_id, 0x8000_0000 + VMCS12_REVISION);
+  return overrideVmx(bytes, overrides);
+}
+
+function fillGuestVmcs12(view: DataView): void {
+  write(view, VMCS12.pin_based_vm_exec_control, 0x3f); // virtual NMIs, NMI and interrupt exiting
+  write(view, VMCS12.cpu_based_vm_exec_control, 0x9620_6172 | 0); // secondary, MSR bitmaps, I/O bitmaps, TPR shadow
+  write(view, VMCS12.secondary_vm_exec_control, 0x22); // VPID, EPT
+  write(view, VMCS12.virtual_processor_id, 1);
+  write(view, VMCS12.io_bitmap_a, 0x6000n);
+  write(view, VMCS12.io_bitmap_b, 0x7000n);
+  write(view, VMCS12.msr_bitmap, 0x8000n);
+  write(view, VMCS12.virtual_apic_page_addr, 0x9000n);
+  write(view, VMCS12.vm_exit_controls, 0x0003_6ffb);
+  write(view, VMCS12.vm_entry_controls, 0x0000_13fb);
+  write(view, VMCS12.vmcs_link_pointer, NO_ADDRESS);
+  write(view, VMCS12.host_cr0, 0x8001_0033n);
+  write(view, VMCS12.host_cr3, 0x1000n);
+  write(view, VMCS12.host_cr4, 0x2020n);
+  write(view, VMCS12.host_cs_selector, 0x8);
+  write(view, VMCS12.host_tr_selector, 0x18);
+  write(view, VMCS12.guest_cr0, 0x8001_0033n);
+  write(view, VMCS12.guest_cr4, 0x2020n);
+  write(view, VMCS12.guest_rflags, 0x2n);
+}
+
+function overrideHeader(view: DataView, overrides: HeaderOverrides): void {
+  if (overrides.flags !== undefined) write(view, HEADER.flags, overrides.flags);
+  if (overrides.format !== undefined) write(view, HEADER.format, overrides.format);
+  if (overrides.size !== undefined) write(view, HEADER.size, overrides.size);
+}
+
+function overrideSvm(bytes: Uint8Array, overrides: SvmOverrides): Uint8Array {
+  const view = viewOf(bytes);
+  overrideHeader(view, overrides);
+  if (overrides.vmcbPa !== undefined) write(view, SVM_HEADER.vmcb_pa, overrides.vmcbPa);
+  if (overrides.gpat !== undefined) write(view, SVM_HEADER.gpat, overrides.gpat);
+  return bytes;
+}
+
+function overrideVmx(bytes: Uint8Array, overrides: VmxOverrides): Uint8Array {
+  const view = viewOf(bytes);
+  overrideHeader(view, overrides);
+  if (overrides.vmxonPa !== undefined) write(view, VMX_HEADER.vmxon_pa, overrides.vmxonPa);
+  if (overrides.vmcs12Pa !== undefined) write(view, VMX_HEADER.vmcs12_pa, overrides.vmcs12Pa);
+  if (overrides.smmFlags !== undefined) write(view, VMX_HEADER['smm.flags'], overrides.smmFlags);
+  if (overrides.headerFlags !== undefined) write(view, VMX_HEADER.flags, overrides.headerFlags);
+  if (overrides.deadline !== undefined) {
+    write(view, VMX_HEADER.preemption_timer_deadline, overrides.deadline);
+  }
+  return bytes;
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// One change that breaks one rule
+
+export interface RuleCase {
+  readonly name: string;
+  /** The rule that the change breaks: what a check must report. */
+  readonly reason: RuleReason;
+  /** The valid state; SVM rows default to svmGuestMode, VMX rows to vmxGuestMode. */
+  readonly from?: () => Uint8Array;
+  /** The one change to it. */
+  readonly change?: (view: DataView, vcpu: VcpuFacts) => void;
+  /** Bytes to cut the state to. */
+  readonly length?: number;
+  /** What the vCPU has otherwise than SVM_VCPU or VMX_VCPU. */
+  readonly vcpu?: Partial<VcpuFacts>;
+}
+
+/** The bytes of a row. */
+export function caseBytes(row: RuleCase, valid: () => Uint8Array, vcpu: VcpuFacts): Uint8Array {
+  const bytes = (row.from ?? valid)();
+  row.change?.(viewOf(bytes), vcpu);
+  return row.length === undefined ? bytes : bytes.slice(0, row.length);
+}
+
+/** The lowest address that is too high for a vCPU, and page-aligned. */
+const beyond = (vcpu: VcpuFacts): bigint => 1n << BigInt(vcpu.maxPhyAddr);
+
+/** SVM: each row is svmGuestMode() with one change. */
+export const SVM_RULE_CASES: readonly RuleCase[] = [
+  { name: 'no bytes at all', reason: 'NESTED_HEADER_TRUNCATED', length: 0 },
+  { name: '127 bytes', reason: 'NESTED_HEADER_TRUNCATED', length: 127 },
+  {
+    name: 'size 127',
+    reason: 'NESTED_SIZE_BELOW_HEADER',
+    change: (view) => write(view, HEADER.size, 127),
+  },
+  { name: '4223 bytes of 4224', reason: 'NESTED_DATA_TRUNCATED', length: SVM_GUEST_BYTES - 1 },
+  {
+    name: 'size 8320, 4224 bytes',
+    reason: 'NESTED_DATA_TRUNCATED',
+    change: (view) => write(view, HEADER.size, VMX_SHADOW_BYTES),
+  },
+  { name: 'flag 10h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x111) },
+  { name: 'flag 8000h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x8101) },
+  {
+    name: 'RUN_PENDING out of guest mode',
+    reason: 'NESTED_RUN_PENDING_WITHOUT_GUEST_MODE',
+    change: (view) => write(view, HEADER.flags, FLAG.RUN_PENDING | FLAG.GIF_SET),
+  },
+  { name: 'format VMX', reason: 'SVM_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 0) },
+  { name: 'format 2', reason: 'SVM_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 2) },
+  {
+    name: 'EVMCS',
+    reason: 'SVM_FLAGS_ILLEGAL',
+    change: (view) => write(view, HEADER.flags, FLAG.GUEST_MODE | FLAG.EVMCS),
+  },
+  {
+    name: 'MTF_PENDING',
+    reason: 'SVM_FLAGS_ILLEGAL',
+    change: (view) => write(view, HEADER.flags, FLAG.GUEST_MODE | FLAG.MTF_PENDING),
+  },
+  { name: 'guest mode without EFER.SVME', reason: 'SVM_EFER_SVME_CLEAR', vcpu: { efer: 0x500n } },
+  {
+    name: 'flags 0 without EFER.SVME',
+    reason: 'SVM_EFER_SVME_CLEAR_GIF_CLEAR',
+    from: () => svmHeaderOnly({ flags: 0 }),
+    vcpu: { efer: 0x500n },
+  },
+  { name: 'guest mode in SMM', reason: 'SVM_GUEST_MODE_IN_SMM', vcpu: { inSmm: true } },
+  {
+    name: 'vmcb_pa 3001h',
+    reason: 'SVM_VMCB_PA_UNALIGNED',
+    change: (view) => write(view, SVM_HEADER.vmcb_pa, 0x3001n),
+  },
+  {
+    name: 'vmcb_pa ~0',
+    reason: 'SVM_VMCB_PA_UNALIGNED',
+    change: (view) => write(view, SVM_HEADER.vmcb_pa, NO_ADDRESS),
+  },
+  {
+    name: 'vmcb_pa beyond the address width',
+    reason: 'SVM_VMCB_PA_ILLEGAL',
+    change: (view, vcpu) => write(view, SVM_HEADER.vmcb_pa, beyond(vcpu)),
+  },
+  {
+    name: 'size 4223',
+    reason: 'SVM_SIZE_BELOW_VMCB12',
+    change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
+  },
+  {
+    name: 'size 128',
+    reason: 'SVM_SIZE_BELOW_VMCB12',
+    change: (view) => write(view, HEADER.size, HEADER_BYTES),
+  },
+  {
+    name: 'VMRUN not intercepted',
+    reason: 'SVM_VMRUN_INTERCEPT_CLEAR',
+    change: (view) => write(view, VMCB12_CONTROL.intercept_misc2, 0xffff_fffe),
+  },
+  { name: 'ASID 0', reason: 'SVM_ASID_ZERO', change: (view) => write(view, VMCB12_CONTROL.asid, 0) },
+  {
+    name: 'nested paging',
+    reason: 'SVM_NP_WITHOUT_HOST_NPT',
+    change: (view) => write(view, VMCB12_CONTROL.nested_ctl, 1n),
+  },
+  {
+    name: 'nested CR3 beyond the address width',
+    reason: 'SVM_NESTED_CR3_ILLEGAL',
+    change: (view, vcpu) => {
+      write(view, VMCB12_CONTROL.nested_ctl, 1n);
+      write(view, VMCB12_CONTROL.nested_cr3, beyond(vcpu));
+    },
+  },
+  {
+    name: 'MSR permission map beyond the address width',
+    reason: 'SVM_MSRPM_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCB12_CONTROL.msrpm_base_pa, beyond(vcpu)),
+  },
+  {
+    name: 'second page of the MSR permission map beyond the address width',
+    reason: 'SVM_MSRPM_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCB12_CONTROL.msrpm_base_pa, beyond(vcpu) - 0x1000n),
+  },
+  {
+    name: 'I/O permission map beyond the address width',
+    reason: 'SVM_IOPM_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCB12_CONTROL.iopm_base_pa, beyond(vcpu)),
+  },
+  {
+    name: 'third page of the I/O permission map beyond the address width',
+    reason: 'SVM_IOPM_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCB12_CONTROL.iopm_base_pa, beyond(vcpu) - 0x2000n),
+  },
+  {
+    name: 'TLB_CONTROL 3',
+    reason: 'SVM_TLB_CTL_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_CONTROL.tlb_ctl, 3),
+  },
+  {
+    name: 'V_NMI_ENABLE without the NMI intercept',
+    reason: 'SVM_V_NMI_WITHOUT_NMI_INTERCEPT',
+    change: (view) => write(view, VMCB12_CONTROL.int_ctl, 1 << 26),
+  },
+  {
+    name: 'EVENTINJ of type 1',
+    reason: 'SVM_EVENT_INJ_TYPE_INVALID',
+    change: (view) => write(view, VMCB12_CONTROL.event_inj, 0x8000_0100),
+  },
+  {
+    name: 'EVENTINJ of exception 2',
+    reason: 'SVM_EVENT_INJ_VECTOR_INVALID',
+    change: (view) => write(view, VMCB12_CONTROL.event_inj, 0x8000_0302),
+  },
+  {
+    name: 'EVENTINJ of exception 32',
+    reason: 'SVM_EVENT_INJ_VECTOR_INVALID',
+    change: (view) => write(view, VMCB12_CONTROL.event_inj, 0x8000_0320),
+  },
+  { name: 'L2 CR0.NW without CD', reason: 'SVM_L2_CR0_NW_WITHOUT_CD', vcpu: { cr0: 0xa001_0033n } },
+  {
+    name: 'L1 CR0.PG clear',
+    reason: 'SVM_HOST_CR0_PG_CLEAR',
+    change: (view) => write(view, VMCB12_SAVE.cr0, 0x0001_0033n),
+  },
+  {
+    name: 'L1 CR0.PE clear',
+    reason: 'SVM_HOST_CR0_PE_CLEAR',
+    change: (view) => write(view, VMCB12_SAVE.cr0, 0x8001_0032n),
+  },
+  {
+    name: 'L1 RFLAGS.VM set',
+    reason: 'SVM_HOST_RFLAGS_VM_SET',
+    change: (view) => write(view, VMCB12_SAVE.rflags, 0x2_0002n),
+  },
+  {
+    name: 'L1 EFER.SVME clear',
+    reason: 'SVM_HOST_EFER_SVME_CLEAR',
+    change: (view) => write(view, VMCB12_SAVE.efer, 0x500n),
+  },
+  {
+    name: 'L1 CR0.NW without CD',
+    reason: 'SVM_HOST_CR0_NW_WITHOUT_CD',
+    change: (view) => write(view, VMCB12_SAVE.cr0, 0xa001_0033n),
+  },
+  {
+    name: 'L1 CR0 bit 32',
+    reason: 'SVM_HOST_CR0_HIGH_BITS',
+    change: (view) => write(view, VMCB12_SAVE.cr0, 0x1_8001_0033n),
+  },
+  {
+    name: 'L1 DR6 bit 63',
+    reason: 'SVM_HOST_DR6_HIGH_BITS',
+    change: (view) => write(view, VMCB12_SAVE.dr6, 1n << 63n),
+  },
+  {
+    name: 'L1 DR7 bit 32',
+    reason: 'SVM_HOST_DR7_HIGH_BITS',
+    change: (view) => write(view, VMCB12_SAVE.dr7, 1n << 32n),
+  },
+  {
+    name: 'L1 in long mode with CR4.PAE clear',
+    reason: 'SVM_HOST_CR4_PAE_CLEAR',
+    change: (view) => write(view, VMCB12_SAVE.cr4, 0n),
+  },
+  {
+    name: 'L1 in long mode with CR3 beyond the address width',
+    reason: 'SVM_HOST_CR3_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCB12_SAVE.cr3, beyond(vcpu)),
+  },
+  {
+    name: 'L1 CS with L and D',
+    reason: 'SVM_HOST_CS_L_AND_D',
+    change: (view) => write(view, VMCB12_SAVE['cs.attrib'], 0x069b),
+  },
+  {
+    name: 'L1 CR4 bit 63',
+    reason: 'SVM_HOST_CR4_RESERVED_BITS',
+    change: (view) => write(view, VMCB12_SAVE.cr4, 0x20n | (1n << 63n)),
+  },
+  {
+    name: 'L1 EFER bit 1',
+    reason: 'SVM_HOST_EFER_RESERVED_BITS',
+    change: (view) => write(view, VMCB12_SAVE.efer, 0x1502n),
+  },
+  {
+    name: 'L1 EFER.FFXSR without CPUID',
+    reason: 'SVM_HOST_EFER_FFXSR_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.efer, 0x5500n),
+    vcpu: { hasFxsrOpt: false },
+  },
+  {
+    name: 'L1 EFER.SVME without CPUID',
+    reason: 'SVM_HOST_EFER_SVME_UNSUPPORTED',
+    vcpu: { hasSvm: false },
+  },
+  {
+    name: 'L1 EFER.LME without CPUID',
+    reason: 'SVM_HOST_EFER_LONG_MODE_UNSUPPORTED',
+    vcpu: { hasLongMode: false },
+  },
+  {
+    name: 'L1 EFER.NXE without CPUID',
+    reason: 'SVM_HOST_EFER_NX_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.efer, 0x1d00n),
+    vcpu: { hasNx: false },
+  },
+  {
+    name: "L2's PAT with memory type 2",
+    reason: 'SVM_GPAT_INVALID',
+    change: (view) => {
+      write(view, VMCB12_CONTROL.nested_ctl, 1n);
+      write(view, SVM_HEADER.gpat, 0x0007_0406_0007_0402n);
+    },
+    vcpu: { separateL2Pat: true },
+  },
+  { name: 'L2 CR3 beyond the address width', reason: 'SVM_L2_CR3_ILLEGAL', vcpu: { cr3: 1n << 52n } },
+];
+
+/** VMX: each row is vmxGuestMode() with one change, or another valid state where the row says so. */
+export const VMX_RULE_CASES: readonly RuleCase[] = [
+  { name: '127 bytes', reason: 'NESTED_HEADER_TRUNCATED', length: 127 },
+  { name: 'size 0', reason: 'NESTED_SIZE_BELOW_HEADER', change: (view) => write(view, HEADER.size, 0) },
+  {
+    name: '4223 bytes of 4224',
+    reason: 'NESTED_DATA_TRUNCATED',
+    from: vmxCurrent,
+    length: VMX_CURRENT_BYTES - 1,
+  },
+  {
+    name: '4224 bytes of 8320',
+    reason: 'NESTED_DATA_TRUNCATED',
+    from: vmxShadow,
+    length: VMX_CURRENT_BYTES,
+  },
+  { name: 'flag 10h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x11) },
+  {
+    name: 'RUN_PENDING out of guest mode',
+    reason: 'NESTED_RUN_PENDING_WITHOUT_GUEST_MODE',
+    change: (view) => write(view, HEADER.flags, FLAG.RUN_PENDING),
+  },
+  { name: 'format SVM', reason: 'VMX_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 1) },
+  {
+    name: 'SMM_VMXON without a VMXON region',
+    reason: 'VMX_SMM_FLAGS_WITHOUT_VMXON',
+    from: () => vmxOff({ smmFlags: SMM_FLAG.SMM_VMXON }),
+  },
+  {
+    name: 'current VMCS without a VMXON region',
+    reason: 'VMX_VMCS12_PA_WITHOUT_VMXON',
+    from: () => vmxOff({ vmcs12Pa: 0x2000n }),
+  },
+  {
+    name: 'GUEST_MODE without a VMXON region',
+    reason: 'VMX_FLAGS_WITHOUT_VMXON',
+    from: () => vmxOff({ flags: FLAG.GUEST_MODE }),
+  },
+  {
+    name: 'GIF_SET without a VMXON region',
+    reason: 'VMX_FLAGS_WITHOUT_VMXON',
+    from: () => vmxOff({ flags: FLAG.GIF_SET }),
+  },
+  {
+    name: 'VMXON without CPUID',
+    reason: 'VMX_CPUID_VMX_CLEAR',
+    from: vmxVmxon,
+    vcpu: { hasVmx: false },
+  },
+  {
+    name: 'vmxon_pa 1',
+    reason: 'VMX_VMXON_PA_UNALIGNED',
+    change: (view) => write(view, VMX_HEADER.vmxon_pa, 1n),
+  },
+  {
+    name: 'vmxon_pa beyond the address width',
+    reason: 'VMX_VMXON_PA_ILLEGAL',
+    change: (view, vcpu) => write(view, VMX_HEADER.vmxon_pa, beyond(vcpu)),
+  },
+  {
+    name: 'GUEST_MODE and SMM_GUEST_MODE',
+    reason: 'VMX_SMM_GUEST_MODE_IN_GUEST_MODE',
+    change: (view) => write(view, VMX_HEADER['smm.flags'], SMM_FLAG.SMM_GUEST_MODE | SMM_FLAG.SMM_VMXON),
+  },
+  {
+    name: 'SMM flag 4',
+    reason: 'VMX_SMM_FLAGS_UNKNOWN',
+    change: (view) => write(view, VMX_HEADER['smm.flags'], 4),
+  },
+  {
+    name: 'header flag 2',
+    reason: 'VMX_HEADER_FLAGS_UNKNOWN',
+    change: (view) => write(view, VMX_HEADER.flags, 2),
+  },
+  { name: 'guest mode in SMM', reason: 'VMX_GUEST_MODE_IN_SMM', vcpu: { inSmm: true } },
+  {
+    name: 'SMM_VMXON outside SMM',
+    reason: 'VMX_SMM_FLAGS_OUTSIDE_SMM',
+    from: () => vmxVmxon({ smmFlags: SMM_FLAG.SMM_VMXON }),
+  },
+  {
+    name: 'SMM_GUEST_MODE without SMM_VMXON',
+    reason: 'VMX_SMM_GUEST_MODE_WITHOUT_SMM_VMXON',
+    from: () => vmxVmxon({ smmFlags: SMM_FLAG.SMM_GUEST_MODE }),
+    vcpu: { inSmm: true },
+  },
+  {
+    name: 'EVMCS without CPUID',
+    reason: 'VMX_EVMCS_WITHOUT_CPUID_VMX',
+    from: () => vmxOff({ flags: FLAG.EVMCS }),
+    vcpu: { hasVmx: false },
+  },
+  {
+    name: 'EVMCS that is not enabled',
+    reason: 'VMX_EVMCS_NOT_ENABLED',
+    from: () => vmxOff({ flags: FLAG.EVMCS }),
+  },
+  {
+    name: 'guest mode with size 128',
+    reason: 'VMX_SIZE_BELOW_VMCS12',
+    change: (view) => write(view, HEADER.size, HEADER_BYTES),
+  },
+  {
+    name: 'current VMCS with size 1125',
+    reason: 'VMX_SIZE_BELOW_VMCS12',
+    from: () => vmxCurrent({ size: 1125 }),
+  },
+  {
+    name: 'current VMCS in the VMXON region',
+    reason: 'VMX_VMCS12_PA_IS_VMXON_PA',
+    change: (view) => write(view, VMX_HEADER.vmcs12_pa, 0x1000n),
+  },
+  {
+    name: 'vmcs12_pa 2001h',
+    reason: 'VMX_VMCS12_PA_UNALIGNED',
+    change: (view) => write(view, VMX_HEADER.vmcs12_pa, 0x2001n),
+  },
+  {
+    name: 'vmcs12_pa beyond the address width',
+    reason: 'VMX_VMCS12_PA_ILLEGAL',
+    change: (view, vcpu) => write(view, VMX_HEADER.vmcs12_pa, beyond(vcpu)),
+  },
+  {
+    name: 'vmcs12 without an address',
+    reason: 'VMX_VMCS12_PA_MISSING',
+    change: (view) => write(view, VMX_HEADER.vmcs12_pa, NO_ADDRESS),
+  },
+  {
+    name: 'another revision id',
+    reason: 'VMX_VMCS12_REVISION_UNKNOWN',
+    change: (view) => write(view, VMCS12.revision_id, VMCS12_REVISION + 1),
+  },
+  {
+    name: 'shadow VMCS linked with size 4224',
+    reason: 'VMX_SIZE_BELOW_SHADOW_VMCS12',
+    from: () => vmxShadow({ size: VMX_CURRENT_BYTES }),
+  },
+  {
+    name: 'another shadow revision id',
+    reason: 'VMX_SHADOW_REVISION_UNKNOWN',
+    from: vmxShadow,
+    change: (view) => write(view, SHADOW_VMCS12.revision_id, 0x8000_0000),
+  },
+  {
+    name: 'no shadow-VMCS indicator',
+    reason: 'VMX_SHADOW_INDICATOR_CLEAR',
+    from: vmxShadow,
+    change: (view) => write(view, SHADOW_VMCS12.revision_id, VMCS12_REVISION),
+  },
+  {
+    name: 'pin-based controls without a bit that must be 1',
+    reason: 'VMX_PIN_CONTROLS_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.pin_based_vm_exec_control, 0x3b),
+  },
+  {
+    name: 'posted interrupts, which the vCPU lacks',
+    reason: 'VMX_PIN_CONTROLS_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.pin_based_vm_exec_control, 0xbf),
+  },
+  {
+    name: 'processor-based controls all 0',
+    reason: 'VMX_PROC_CONTROLS_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.cpu_based_vm_exec_control, 0),
+  },
+  {
+    name: 'TSC scaling, which the vCPU lacks',
+    reason: 'VMX_SECONDARY_CONTROLS_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.secondary_vm_exec_control, 0x0200_0022),
+  },
+  {
+    name: 'one CR3 target',
+    reason: 'VMX_CR3_TARGET_COUNT_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.cr3_target_count, 1),
+  },
+  {
+    name: 'I/O bitmap A unaligned',
+    reason: 'VMX_IO_BITMAP_A_ILLEGAL',
+    change: (view) => write(view, VMCS12.io_bitmap_a, 0x6001n),
+  },
+  {
+    name: 'I/O bitmap B beyond the address width',
+    reason: 'VMX_IO_BITMAP_B_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCS12.io_bitmap_b, beyond(vcpu)),
+  },
+  {
+    name: 'MSR bitmap unaligned',
+    reason: 'VMX_MSR_BITMAP_ILLEGAL',
+    change: (view) => write(view, VMCS12.msr_bitmap, 0x8800n),
+  },
+  {
+    name: 'virtual-APIC page unaligned',
+    reason: 'VMX_VIRTUAL_APIC_PAGE_ILLEGAL',
+    change: (view) => write(view, VMCS12.virtual_apic_page_addr, 0x9010n),
+  },
+  {
+    name: 'APIC-access page unaligned',
+    reason: 'VMX_APIC_ACCESS_PAGE_ILLEGAL',
+    change: (view) => {
+      write(view, VMCS12.secondary_vm_exec_control, 0x23);
+      write(view, VMCS12.apic_access_addr, 0xa001n);
+    },
+  },
+  {
+    name: 'virtual NMIs without NMI exiting',
+    reason: 'VMX_VIRTUAL_NMIS_WITHOUT_NMI_EXITING',
+    change: (view) => write(view, VMCS12.pin_based_vm_exec_control, 0x37),
+  },
+  {
+    name: 'NMI-window exiting without virtual NMIs',
+    reason: 'VMX_NMI_WINDOW_WITHOUT_VIRTUAL_NMIS',
+    change: (view) => {
+      write(view, VMCS12.pin_based_vm_exec_control, 0x1f);
+      write(view, VMCS12.cpu_based_vm_exec_control, 0x9660_6172);
+    },
+  },
+  {
+    name: 'VPID 0',
+    reason: 'VMX_VPID_ZERO',
+    change: (view) => write(view, VMCS12.virtual_processor_id, 0),
+  },
+  {
+    name: 'VM-exit controls all 0',
+    reason: 'VMX_EXIT_CONTROLS_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.vm_exit_controls, 0),
+  },
+  {
+    name: 'VM-entry to SMM',
+    reason: 'VMX_ENTRY_CONTROLS_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.vm_entry_controls, 0x0000_1ffb),
+  },
+  {
+    name: 'L1 CR0.PG clear',
+    reason: 'VMX_HOST_CR0_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.host_cr0, 0x0001_0033n),
+  },
+  {
+    name: 'L1 CR4.VMXE clear',
+    reason: 'VMX_HOST_CR4_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.host_cr4, 0x20n),
+  },
+  {
+    name: 'L1 CR3 beyond the address width',
+    reason: 'VMX_HOST_CR3_ILLEGAL',
+    change: (view, vcpu) => write(view, VMCS12.host_cr3, beyond(vcpu)),
+  },
+  {
+    name: 'L1 CS selector 0',
+    reason: 'VMX_HOST_CS_SELECTOR_ZERO',
+    change: (view) => write(view, VMCS12.host_cs_selector, 0),
+  },
+  {
+    name: 'L1 TR selector 0',
+    reason: 'VMX_HOST_TR_SELECTOR_ZERO',
+    change: (view) => write(view, VMCS12.host_tr_selector, 0),
+  },
+  {
+    name: 'L2 CR0.PG clear without unrestricted guest',
+    reason: 'VMX_GUEST_CR0_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.guest_cr0, 0x0001_0033n),
+  },
+  {
+    name: 'L2 CR4.VMXE clear',
+    reason: 'VMX_GUEST_CR4_UNSUPPORTED',
+    change: (view) => write(view, VMCS12.guest_cr4, 0x20n),
+  },
+  {
+    name: 'link pointer unaligned',
+    reason: 'VMX_LINK_POINTER_ILLEGAL',
+    change: (view) => write(view, VMCS12.vmcs_link_pointer, 0x5001n),
+  },
+  {
+    name: 'activity state shutdown',
+    reason: 'VMX_GUEST_ACTIVITY_STATE_ILLEGAL',
+    change: (view) => write(view, VMCS12.guest_activity_state, 2),
+  },
+  {
+    name: 'activity state 4',
+    reason: 'VMX_GUEST_ACTIVITY_STATE_ILLEGAL',
+    change: (view) => write(view, VMCS12.guest_activity_state, 4),
+  },
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// The rows of the kernel's own nested_set_state_test (§3.1 of the ground truth, by its numbers). G1 is a NULL
+// pointer and no state; the GETs of V20 and S10 are the kernel tests' own.
+
+export interface SelftestCase {
+  readonly id: string;
+  readonly name: string;
+  readonly bytes: () => Uint8Array;
+  readonly vcpu: VcpuFacts;
+  /** 'OK', or the rule that makes it EINVAL on a kernel that applies every rule that varies. */
+  readonly verdict: 'OK' | RuleReason;
+}
+
+const noVmx: VcpuFacts = { ...VMX_VCPU, hasVmx: false };
+const noSvme: VcpuFacts = { ...SVM_VCPU, efer: 0x500n };
+
+const generic = (flags: number, size = HEADER_BYTES): Uint8Array => {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  writeHeader(bytes, { flags, format: 0, size });
+  return bytes;
+};
+
+/** Format 0 and a zero header; the vCPU's CPUID has neither VMX nor SVM. */
+export const GENERIC_SELFTEST: readonly SelftestCase[] = [
+  { id: 'G2', name: 'size 0', bytes: () => generic(3, 0), vcpu: noVmx, verdict: 'NESTED_SIZE_BELOW_HEADER' },
+  { id: 'G3', name: 'flags fh', bytes: () => generic(0xf), vcpu: noVmx, verdict: 'VMX_CPUID_VMX_CLEAR' },
+  {
+    id: 'G4',
+    name: 'RUN_PENDING only',
+    bytes: () => generic(2),
+    vcpu: noVmx,
+    verdict: 'NESTED_RUN_PENDING_WITHOUT_GUEST_MODE',
+  },
+];
+
+const vmxonGone: VmxOverrides = { vmxonPa: NO_ADDRESS };
+const allGone: VmxOverrides = { vmxonPa: NO_ADDRESS, vmcs12Pa: NO_ADDRESS };
+
+/** vmxCurrent() with one change. */
+export const VMX_SELFTEST: readonly SelftestCase[] = [
+  {
+    id: 'V1',
+    name: 'format 1, no VMX',
+    bytes: () => vmxCurrent({ format: 1 }),
+    vcpu: noVmx,
+    verdict: 'VMX_FORMAT_MISMATCH',
+  },
+  { id: 'V2', name: 'no VMX', bytes: () => vmxCurrent(), vcpu: noVmx, verdict: 'VMX_CPUID_VMX_CLEAR' },
+  {
+    id: 'V3',
+    name: 'vmxon ~0, no VMX',
+    bytes: () => vmxCurrent(vmxonGone),
+    vcpu: noVmx,
+    verdict: 'VMX_VMCS12_PA_WITHOUT_VMXON',
+  },
+  {
+    id: 'V4',
+    name: 'vmxon and vmcs12 ~0, EVMCS, no VMX',
+    bytes: () => vmxCurrent({ ...allGone, flags: FLAG.EVMCS }),
+    vcpu: noVmx,
+    verdict: 'VMX_EVMCS_WITHOUT_CPUID_VMX',
+  },
+  {
+    id: 'V5',
+    name: 'vmxon and vmcs12 ~0, no VMX',
+    bytes: () => vmxCurrent(allGone),
+    vcpu: noVmx,
+    verdict: 'OK',
+  },
+  { id: 'V6', name: 'vmxon and vmcs12 ~0', bytes: () => vmxCurrent(allGone), vcpu: VMX_VCPU, verdict: 'OK' },
+  {
+    id: 'V7',
+    name: 'the same and EVMCS, not enabled',
+    bytes: () => vmxCurrent({ ...allGone, flags: FLAG.EVMCS }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_EVMCS_NOT_ENABLED',
+  },
+  {
+    id: 'V7b',
+    name: 'the same and EVMCS, enabled',
+    bytes: () => vmxCurrent({ ...allGone, flags: FLAG.EVMCS }),
+    vcpu: { ...VMX_VCPU, enlightenedVmcs: true },
+    verdict: 'OK',
+  },
+  {
+    id: 'V8',
+    name: 'vmxon ~0, SMM_GUEST_MODE',
+    bytes: () => vmxCurrent({ ...vmxonGone, smmFlags: 1 }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_SMM_FLAGS_WITHOUT_VMXON',
+  },
+  {
+    id: 'V9',
+    name: 'header flags ~0',
+    bytes: () => vmxCurrent({ headerFlags: 0xffff_ffff }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_HEADER_FLAGS_UNKNOWN',
+  },
+  {
+    id: 'V10',
+    name: 'vmxon ~0, vmcs12 set',
+    bytes: () => vmxCurrent(vmxonGone),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_VMCS12_PA_WITHOUT_VMXON',
+  },
+  {
+    id: 'V11',
+    name: 'vmxon_pa 1',
+    bytes: () => vmxCurrent({ vmxonPa: 1n }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_VMXON_PA_UNALIGNED',
+  },
+  {
+    id: 'V12',
+    name: 'flags 3 and SMM_GUEST_MODE',
+    bytes: () => vmxCurrent({ flags: 3, smmFlags: 1 }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_SMM_GUEST_MODE_IN_GUEST_MODE',
+  },
+  {
+    id: 'V13',
+    name: 'SMM flags ~3',
+    bytes: () => vmxCurrent({ smmFlags: 0xfffc }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_SMM_FLAGS_UNKNOWN',
+  },
+  {
+    id: 'V14',
+    name: 'SMM_GUEST_MODE outside SMM',
+    bytes: () => vmxCurrent({ smmFlags: 1 }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_SMM_FLAGS_OUTSIDE_SMM',
+  },
+  {
+    id: 'V15',
+    name: 'size 128 with vmcs12_pa',
+    bytes: () => vmxCurrent({ size: HEADER_BYTES }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_SIZE_BELOW_VMCS12',
+  },
+  {
+    id: 'V16',
+    name: 'size 128, vmcs12 ~0',
+    bytes: () => vmxCurrent({ size: HEADER_BYTES, vmcs12Pa: NO_ADDRESS }),
+    vcpu: VMX_VCPU,
+    verdict: 'OK',
+  },
+  { id: 'V17', name: 'flags 0, zero vmcs12', bytes: () => vmxCurrent(), vcpu: VMX_VCPU, verdict: 'OK' },
+  {
+    id: 'V18',
+    name: 'size 128, vmcs12 ~0, header flags ~0',
+    bytes: () => vmxCurrent({ size: HEADER_BYTES, vmcs12Pa: NO_ADDRESS, headerFlags: 0xffff_ffff }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_HEADER_FLAGS_UNKNOWN',
+  },
+  {
+    id: 'V19',
+    name: 'vmxon_pa and vmcs12_pa 0',
+    bytes: () => vmxCurrent({ vmxonPa: 0n, vmcs12Pa: 0n }),
+    vcpu: VMX_VCPU,
+    verdict: 'VMX_VMCS12_PA_IS_VMXON_PA',
+  },
+  { id: 'V20', name: 'leave nested', bytes: () => vmxOff(), vcpu: VMX_VCPU, verdict: 'OK' },
+];
+
+/** svmSelftest() with one change. */
+export const SVM_SELFTEST: readonly SelftestCase[] = [
+  {
+    id: 'S1',
+    name: 'format 0',
+    bytes: () => svmSelftest({ format: 0 }),
+    vcpu: SVM_VCPU,
+    verdict: 'SVM_FORMAT_MISMATCH',
+  },
+  {
+    id: 'S2',
+    name: 'EVMCS',
+    bytes: () => svmSelftest({ flags: FLAG.EVMCS }),
+    vcpu: SVM_VCPU,
+    verdict: 'SVM_FLAGS_ILLEGAL',
+  },
+  {
+    id: 'S3',
+    name: 'GUEST_MODE, SVME clear',
+    bytes: () => svmSelftest({ flags: FLAG.GUEST_MODE }),
+    vcpu: noSvme,
+    verdict: 'SVM_EFER_SVME_CLEAR',
+  },
+  {
+    id: 'S4',
+    name: 'flags 0, SVME clear: OK on kernels of 2026 only',
+    bytes: () => svmSelftest(),
+    vcpu: noSvme,
+    verdict: 'SVM_EFER_SVME_CLEAR_GIF_CLEAR',
+  },
+  {
+    id: 'S5',
+    name: 'GIF_SET, SVME clear',
+    bytes: () => svmSelftest({ flags: FLAG.GIF_SET }),
+    vcpu: noSvme,
+    verdict: 'OK',
+  },
+  {
+    id: 'S6',
+    name: 'vmcb_pa ~0, flags 0',
+    bytes: () => svmSelftest({ vmcbPa: NO_ADDRESS }),
+    vcpu: SVM_VCPU,
+    verdict: 'OK',
+  },
+  {
+    id: 'S7',
+    name: 'vmcb_pa ~0, GUEST_MODE',
+    bytes: () => svmSelftest({ vmcbPa: NO_ADDRESS, flags: FLAG.GUEST_MODE }),
+    vcpu: SVM_VCPU,
+    verdict: 'SVM_VMCB_PA_UNALIGNED',
+  },
+  {
+    id: 'S8',
+    name: 'size halved, flags 0',
+    bytes: () => svmSelftest({ size: SVM_GUEST_BYTES / 2 }),
+    vcpu: SVM_VCPU,
+    verdict: 'OK',
+  },
+  {
+    id: 'S9',
+    name: 'size halved, GUEST_MODE',
+    bytes: () => svmSelftest({ size: SVM_GUEST_BYTES / 2, flags: FLAG.GUEST_MODE }),
+    vcpu: SVM_VCPU,
+    verdict: 'SVM_SIZE_BELOW_VMCB12',
+  },
+  {
+    id: 'S10',
+    name: 'vmcb_pa ~0, GIF_SET',
+    bytes: () => svmSelftest({ vmcbPa: NO_ADDRESS, flags: FLAG.GIF_SET }),
+    vcpu: SVM_VCPU,
+    verdict: 'OK',
+  },
+];
