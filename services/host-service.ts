@@ -7,7 +7,7 @@ import type { HostServiceHandlers } from '../protos/gen/vcpud/v1/HostService.js'
 import { CAP } from '../lib/kvm/abi.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import { unary } from './handlers.js';
-import { nestedFormat, u64 } from './messages.js';
+import { nestedFormat, u64 } from '../lib/api/vcpu-state.js';
 import { VERSION } from './version.js';
 
 const VENDORS = {

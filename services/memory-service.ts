@@ -9,7 +9,7 @@ import { VcpudError } from '../lib/errors/vcpud-error.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { Vm } from '../lib/vm/vm.js';
 import { clientStream, serverStream } from './handlers.js';
-import { u64 } from './messages.js';
+import { u64 } from '../lib/api/vcpu-state.js';
 import { parseVmName } from './names.js';
 
 const DEFAULT_CHUNK_BYTES = 1024 * 1024;

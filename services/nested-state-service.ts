@@ -6,7 +6,8 @@ import { VcpudError } from '../lib/errors/vcpud-error.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { Vm } from '../lib/vm/vm.js';
 import { unary } from './handlers.js';
-import { byteRanges, duration, nestedState, timestamp } from './messages.js';
+import { nestedState } from '../lib/api/vcpu-state.js';
+import { byteRanges, duration, timestamp } from './messages.js';
 import { parseVcpuName, parseVmName, vcpuName } from './names.js';
 
 const MOST_NAMES = 1024;

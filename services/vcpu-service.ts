@@ -5,7 +5,8 @@ import type { VcpuServiceHandlers } from '../protos/gen/vcpud/v1/VcpuService.js'
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import { unary } from './handlers.js';
-import { byteRanges, duration, timestamp, vcpuMessage, vcpuSnapshot, vcpuState } from './messages.js';
+import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
+import { byteRanges, duration, timestamp, vcpuMessage } from './messages.js';
 import { page, parseVcpuName, parseVmName } from './names.js';
 
 /** Page keys sort as text: indices are padded so that they sort as numbers. */

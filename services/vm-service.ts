@@ -10,7 +10,8 @@ import type { VmEvent } from '../lib/vm/vm-events.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { Vm, VmSnapshot } from '../lib/vm/vm.js';
 import { type Push, pushStream, unary } from './handlers.js';
-import { duration, timestamp, vcpuSnapshot, vcpuState, vmMessage } from './messages.js';
+import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
+import { duration, timestamp, vmMessage } from './messages.js';
 import { checkVmId, page, parseVmName } from './names.js';
 
 /** What an event costs in a watcher's backlog beside its bytes. */

@@ -24,7 +24,8 @@ import { api } from './definitions.js';
 
 /** Every rpc of a service, called as a unary one. Streaming ones are methods of VcpudClient. */
 export type Unary<Definition> = {
-  readonly [Name in keyof Definition]: Definition[Name] extends MethodDefinition<
+  // The generated definitions have an index signature beside the names; it is left out.
+  readonly [Name in keyof Definition as string extends Name ? never : Name]: Definition[Name] extends MethodDefinition<
     infer Request,
     infer _ResponseIn,
     infer _RequestOut,
@@ -52,7 +53,7 @@ const CHANNEL_OPTIONS = {
 /** A client of the vcpud at unix:/path or host:port. */
 export class VcpudClient {
   readonly host: Unary<HostServiceDefinition>;
-  readonly vm: Unary<Omit<VmServiceDefinition, 'WatchVm'>>;
+  readonly vm: Unary<VmServiceDefinition>;
   readonly vcpu: Unary<VcpuServiceDefinition>;
   readonly nested: Unary<NestedStateServiceDefinition>;
   private readonly client: Client;

@@ -5,7 +5,7 @@
 // kernel must take VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it
 // counts only for VMs with a quirk disabled that vcpud leaves alone.
 
-import { viewOf, write, writeHeader } from './codec.js';
+import { read, viewOf, write, writeHeader } from './codec.js';
 import {
   type Field,
   FLAG,
@@ -60,19 +60,30 @@ export function plainSvmGuestState(): Uint8Array {
   return bytes;
 }
 
+/** The plainest VMX state that is in VMX operation: 128 bytes, VMXON region at 1000h, no current VMCS. */
+export function plainVmxonState(): Uint8Array {
+  const bytes = resetNestedState('VMX');
+  write(viewOf(bytes), VMX_HEADER.vmxon_pa, 0x1000n);
+  return bytes;
+}
+
 /** What the kernel must take before probes mean anything. SVM: with EFER.SVME set. */
 export const VALID_STATE: Readonly<Record<NestedFormat, () => Uint8Array>> = {
   SVM: plainSvmGuestState,
-  VMX: () => resetNestedState('VMX'),
+  VMX: plainVmxonState,
 };
 
 export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
   SVM: [
-    { reason: 'NESTED_FLAGS_UNKNOWN', svme: true, states: () => flagStates('SVM') },
+    {
+      reason: 'NESTED_FLAGS_UNKNOWN',
+      svme: true,
+      states: () => flagStates(() => resetNestedState('SVM')),
+    },
     {
       reason: 'SVM_EFER_SVME_CLEAR_GIF_CLEAR',
       svme: false,
-      states: () => [headerState('SVM', (view) => write(view, HEADER.flags, 0))],
+      states: () => [changed(resetNestedState('SVM'), (view) => write(view, HEADER.flags, 0))],
     },
     {
       reason: 'SVM_NP_WITHOUT_HOST_NPT',
@@ -127,35 +138,31 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
     },
   ],
   VMX: [
-    { reason: 'NESTED_FLAGS_UNKNOWN', svme: false, states: () => flagStates('VMX') },
+    { reason: 'NESTED_FLAGS_UNKNOWN', svme: false, states: () => flagStates(plainVmxonState) },
     {
       reason: 'VMX_HEADER_FLAGS_UNKNOWN',
       svme: false,
       states: () =>
         bitsOf(0xffff_ffffn & ~BigInt(KNOWN_VMX_HEADER_FLAGS)).map((bit) =>
-          headerState('VMX', (view) => write(view, VMX_HEADER.flags, Number(bit))),
+          changed(plainVmxonState(), (view) => write(view, VMX_HEADER.flags, Number(bit))),
         ),
     },
   ],
 };
 
+function changed(bytes: Uint8Array, change: (view: DataView) => void): Uint8Array {
+  change(viewOf(bytes));
+  return bytes;
+}
+
 function svmState(change: (view: DataView) => void): Uint8Array {
-  const bytes = plainSvmGuestState();
-  change(viewOf(bytes));
-  return bytes;
+  return changed(plainSvmGuestState(), change);
 }
 
-function headerState(format: NestedFormat, change: (view: DataView) => void): Uint8Array {
-  const bytes = resetNestedState(format);
-  change(viewOf(bytes));
-  return bytes;
-}
-
-/** For each flag without a name, a state of 128 bytes that has it and nothing else that is not legal. */
-function flagStates(format: NestedFormat): Uint8Array[] {
-  const legal = format === 'SVM' ? FLAG.GIF_SET : 0;
+/** For each flag without a name, a state that has it beside its own. */
+function flagStates(plain: () => Uint8Array): Uint8Array[] {
   return bitsOf(0xffffn & ~BigInt(KNOWN_FLAGS)).map((bit) =>
-    headerState(format, (view) => write(view, HEADER.flags, legal | Number(bit))),
+    changed(plain(), (view) => write(view, HEADER.flags, read(view, HEADER.flags) | Number(bit))),
   );
 }
 

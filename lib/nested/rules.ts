@@ -30,8 +30,6 @@ import {
 import { copiesVmcb12, SVM_SECTIONS } from './svm-rules.js';
 import { copiesVmcs12, VMX_SECTIONS } from './vmx-rules.js';
 
-export type { KernelFacts, VcpuFacts } from './rule.js';
-
 const BYTES_RULES = [
   service({
     reason: 'NESTED_HEADER_TRUNCATED',

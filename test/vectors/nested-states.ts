@@ -21,7 +21,8 @@ import {
   VMX_SHADOW_BYTES,
 } from '../../lib/nested/layout.js';
 import { plainSvmGuestState } from '../../lib/nested/probes.js';
-import type { KernelFacts, RuleReason, VcpuFacts } from '../../lib/nested/rules.js';
+import type { KernelFacts, VcpuFacts } from '../../lib/nested/rule.js';
+import type { RuleReason } from '../../lib/nested/rules.js';
 
 // ---------------------------------------------------------------------------------------------------------
 // vCPUs
@@ -153,7 +154,7 @@ export function vmxShadow(overrides: VmxOverrides = {}): Uint8Array {
 
 function fillGuestVmcs12(view: DataView): void {
   write(view, VMCS12.pin_based_vm_exec_control, 0x3f); // virtual NMIs, NMI and interrupt exiting
-  write(view, VMCS12.cpu_based_vm_exec_control, 0x9620_6172 | 0); // secondary, MSR bitmaps, I/O bitmaps, TPR shadow
+  write(view, VMCS12.cpu_based_vm_exec_control, 0x9620_6172); // secondary, MSR bitmaps, I/O bitmaps, TPR shadow
   write(view, VMCS12.secondary_vm_exec_control, 0x22); // VPID, EPT
   write(view, VMCS12.virtual_processor_id, 1);
   write(view, VMCS12.io_bitmap_a, 0x6000n);

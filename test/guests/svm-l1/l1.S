@@ -48,8 +48,8 @@
 # Console, port 0xe9, one REP OUTSB a line. KVM exits to user space once for each byte of it.
 #   cpu=0 start
 #   cpu=0 l1=8 l2=524288
-#   cpu=0 panic exit=0x7f info1=0x0 info2=0x0 rip=0xffff80000001112a  an unexpected #VMEXIT
-#   cpu=0 panic exit=0x4d info1=0x0 info2=0x0 rip=0xffff0ba6  an exception in L1: 0x40 + vector, error, CR2
+#   cpu=0 panic exit=0x7f info1=0x0 info2=0x0 rip=0xffff80000001111a  an unexpected #VMEXIT
+#   cpu=0 panic exit=0x4d info1=0x0 info2=0x0 rip=0xffff0b92  an exception in L1: 0x40 + vector, error, CR2
 #   cpu=0 panic l2 corrupt    L2 found its own state changed
 #   cpu=0 panic nosvm         no SVM, though the scene needs it
 #   cpu=0 panic nonp          no nested paging, though it is asked for

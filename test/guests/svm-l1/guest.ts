@@ -1,0 +1,104 @@
+// The host's side of the svm-l1 guest, by the API: places the ROM, writes the parameters, reads the counters.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { VcpudClient } from '../../../lib/api/client.js';
+import {
+  areaGpa,
+  COUNTER,
+  PAGING,
+  PARAMETER,
+  PARAMETERS_BYTES,
+  PARAMETERS_GPA,
+  ROM_BYTES,
+  ROM_GPA,
+  ramBytes,
+  SCENE,
+} from './layout.js';
+
+export interface GuestParameters {
+  readonly paging: keyof typeof PAGING;
+  readonly scene: keyof typeof SCENE;
+  /** L2 increments between two VMMCALLs; 0 for the guest's default. */
+  readonly increments: number;
+  /** VMMCALLs between two console lines; 0 for the guest's default. */
+  readonly report: number;
+  /** Whether the guest is to wait at its scene's gate. */
+  readonly gate: boolean;
+}
+
+/** L2 counts and reports about twice a second on an emulated host. */
+export const NORMAL: GuestParameters = {
+  paging: 'nested',
+  scene: 'normal',
+  increments: 0,
+  report: 64,
+  gate: false,
+};
+
+export type Counters = Readonly<Record<keyof typeof COUNTER, bigint>>;
+
+/** l1.bin, from the sources' folder: it is not compiled into dist. */
+function romPath(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const path = join(folder, 'test/guests/svm-l1/l1.bin');
+    if (existsSync(path)) return path;
+    if (folder === dirname(folder)) throw new Error('test/guests/svm-l1/l1.bin is missing');
+  }
+}
+
+/** With more vCPUs than this, KVM needs more RAM for its shadow pages than the guest itself does (see ramBytes). */
+const MANY_VCPUS = 16;
+const RAM_FOR_MANY = 128 * 1024 * 1024;
+
+/** A VM's shape for this guest. */
+export function guestShape(vcpuCount: number) {
+  const ram = Number(ramBytes(vcpuCount));
+  return {
+    vcpuCount,
+    memoryRegions: [
+      { gpa: 0, sizeBytes: vcpuCount > MANY_VCPUS ? Math.max(ram, RAM_FOR_MANY) : ram },
+      { gpa: Number(ROM_GPA), sizeBytes: ROM_BYTES },
+    ],
+  };
+}
+
+/** Creates a VM with the guest in it, paused at its reset vector. */
+export async function createGuest(
+  client: VcpudClient,
+  vmId: string,
+  parameters: GuestParameters,
+  vcpuCount: number,
+): Promise<void> {
+  const name = `vms/${vmId}`;
+  await client.vm.CreateVm({ vmId, vm: guestShape(vcpuCount) });
+  const block = Buffer.alloc(PARAMETERS_BYTES);
+  block.writeUInt32LE(PAGING[parameters.paging], PARAMETER.paging);
+  block.writeUInt32LE(SCENE[parameters.scene], PARAMETER.scene);
+  block.writeBigUInt64LE(BigInt(parameters.increments), PARAMETER.increments);
+  block.writeBigUInt64LE(BigInt(parameters.report), PARAMETER.report);
+  block.writeBigUInt64LE(parameters.gate ? 1n : 0n, PARAMETER.gate);
+  await client.writeMemory([
+    { name, gpa: Number(ROM_GPA), data: readFileSync(romPath()) },
+    { name, gpa: Number(PARAMETERS_GPA), data: block },
+  ]);
+}
+
+/** Opens the gate at which the guest waits; the VM may be running. */
+export async function openGate(client: VcpudClient, vmId: string): Promise<void> {
+  const gpa = Number(PARAMETERS_GPA) + PARAMETER.gate;
+  await client.writeMemory([{ name: `vms/${vmId}`, gpa, data: Buffer.alloc(8) }]);
+}
+
+/** Reads a vCPU's counters. */
+export async function readCounters(client: VcpudClient, vmId: string, vcpu: number): Promise<Counters> {
+  const sizeBytes = 8 * Object.keys(COUNTER).length;
+  const bytes = Buffer.alloc(sizeBytes);
+  const gpa = areaGpa(vcpu);
+  for await (const chunk of client.readMemory({ name: `vms/${vmId}`, gpa: gpa.toString(), sizeBytes })) {
+    chunk.data?.copy(bytes, Number(BigInt(chunk.gpa) - gpa));
+  }
+  const entries = Object.entries(COUNTER).map(([name, offset]) => [name, bytes.readBigUInt64LE(offset)]);
+  return Object.fromEntries(entries) as Counters;
+}
