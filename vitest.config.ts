@@ -1,11 +1,33 @@
 // How vitest runs the tests. Forks, never threads: ffi-rs loaded in a worker thread alone crashes when the
-// thread ends. One file at a time: the kernel tests share one /dev/kvm and one emulated CPU.
+// thread ends. One file at a time: the tests on real kernels share one /dev/kvm and one emulated CPU.
+//
+//   unit             anywhere
+//   kernel           where KVM has nested state: this machine, or the testbed (test/main.ts sees to it)
+//   without-nesting  in the testbed with kvm-amd nested=0
 import { defineConfig } from 'vitest/config';
+
+const KERNEL_TIMEOUT_MS = 300_000;
+
+function onKernel(name: string) {
+  return {
+    extends: true as const,
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      testTimeout: KERNEL_TIMEOUT_MS,
+      hookTimeout: KERNEL_TIMEOUT_MS,
+    },
+  };
+}
 
 export default defineConfig({
   test: {
     pool: 'forks',
     fileParallelism: false,
-    include: ['test/**/*.test.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/testbed/**/*.test.ts'] } },
+      onKernel('kernel'),
+      onKernel('without-nesting'),
+    ],
   },
 });
