@@ -25,7 +25,10 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: false,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/testbed/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/testbed/**/*.test.ts'] },
+      },
       onKernel('kernel'),
       onKernel('without-nesting'),
     ],

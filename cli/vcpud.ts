@@ -6,9 +6,9 @@ import '../lib/os/libc.js';
 
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import { VERSION } from '../lib/api/version.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { type Endpoint, parseEndpoint, type RunningServer, startServer } from '../services/server.js';
-import { VERSION } from '../services/version.js';
 
 const DEFAULT_ENDPOINT = 'unix:///run/vcpud/vcpud.sock';
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -26,7 +26,8 @@ function endpoint(text: string): Endpoint {
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0 || value > 3600) throw new InvalidArgumentError('0 to 3600 seconds');
+  if (!Number.isFinite(value) || value < 0 || value > 3600)
+    throw new InvalidArgumentError('0 to 3600 seconds');
   return value;
 }
 
@@ -42,7 +43,10 @@ interface ServeOptions {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const log = pino({ level: options.logLevel, base: { service: 'vcpud' } }, pino.destination({ fd: 2, sync: true }));
+  const log = pino(
+    { level: options.logLevel, base: { service: 'vcpud' } },
+    pino.destination({ fd: 2, sync: true }),
+  );
   let server: RunningServer;
   try {
     server = await startServer(options.listen, log);
@@ -81,7 +85,12 @@ const program = new Command('vcpud')
 program
   .command('serve')
   .description('open /dev/kvm and listen until SIGTERM')
-  .option('--listen <endpoint>', 'unix:///PATH or tcp://127.0.0.1:PORT', endpoint, parseEndpoint(DEFAULT_ENDPOINT))
+  .option(
+    '--listen <endpoint>',
+    'unix:///PATH or tcp://127.0.0.1:PORT',
+    endpoint,
+    parseEndpoint(DEFAULT_ENDPOINT),
+  )
   .option('--grace <seconds>', 'how long calls under way may take to end after SIGTERM', seconds, 10)
   .option('--log-level <level>', LEVELS.join(', '), level, 'info')
   .action(serve);

@@ -3,10 +3,10 @@
 
 import { parseArgs } from 'node:util';
 import { migrate, type Phase } from '../lib/migration/migrate.js';
+import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 import { type Counters, createGuest, NORMAL, readCounters } from '../test/guests/svm-l1/guest.js';
 import { startVcpud, type VcpudProcess } from '../test/harness/vcpud-process.js';
 import { countersOf, Watcher } from '../test/harness/watcher.js';
-import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 
 const VM = 'demo';
 
@@ -45,11 +45,15 @@ async function demo(say: (line: string) => void): Promise<DemoResult> {
     });
     const [{ client: source }, { client: destination }] = vcpuds as [VcpudProcess, VcpudProcess];
     const host = (await source.host.GetHost({})).host;
-    await timed('create', 'a VM at the source, with an L1 hypervisor in it', () => createGuest(source, VM, NORMAL, 1));
+    await timed('create', 'a VM at the source, with an L1 hypervisor in it', () =>
+      createGuest(source, VM, NORMAL, 1),
+    );
     const sourceWatcher = new Watcher(source, VM);
     await timed('run', 'L1 has started L2, and L2 counts', async () => {
       await source.vm.RunVm({ name: `vms/${VM}` });
-      await sourceWatcher.until('L2 to count', ({ lines }) => lines.find(({ text }) => countersOf(text) !== undefined));
+      await sourceWatcher.until('L2 to count', ({ lines }) =>
+        lines.find(({ text }) => countersOf(text) !== undefined),
+      );
     });
     const notes: Record<Phase, string> = {
       create: 'a VM of the same shape at the destination',

@@ -1,14 +1,14 @@
 // HostService: what the host beneath can do.
 
 import type { Logger } from 'pino';
+import { nestedFormat, u64 } from '../lib/api/vcpu-state.js';
+import { VERSION } from '../lib/api/version.js';
+import { CAP } from '../lib/kvm/abi.js';
+import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { GetHostRequest__Output } from '../protos/gen/vcpud/v1/GetHostRequest.js';
 import type { GetHostResponse } from '../protos/gen/vcpud/v1/GetHostResponse.js';
 import type { HostServiceHandlers } from '../protos/gen/vcpud/v1/HostService.js';
-import { CAP } from '../lib/kvm/abi.js';
-import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import { unary } from './handlers.js';
-import { nestedFormat, u64 } from '../lib/api/vcpu-state.js';
-import { VERSION } from './version.js';
 
 const VENDORS = {
   AMD: 'CPU_VENDOR_AMD',

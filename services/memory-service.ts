@@ -1,15 +1,15 @@
 // MemoryService: guest memory in and out, as streams under flow control.
 
 import type { Logger } from 'pino';
+import { u64 } from '../lib/api/vcpu-state.js';
+import { VcpudError } from '../lib/errors/vcpud-error.js';
+import type { Vm } from '../lib/vm/vm.js';
+import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { MemoryServiceHandlers } from '../protos/gen/vcpud/v1/MemoryService.js';
 import type { ReadMemoryRequest__Output } from '../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse } from '../protos/gen/vcpud/v1/ReadMemoryResponse.js';
 import type { WriteMemoryRequest__Output } from '../protos/gen/vcpud/v1/WriteMemoryRequest.js';
-import { VcpudError } from '../lib/errors/vcpud-error.js';
-import type { VmRegistry } from '../lib/vm/vm-registry.js';
-import type { Vm } from '../lib/vm/vm.js';
 import { clientStream, serverStream } from './handlers.js';
-import { u64 } from '../lib/api/vcpu-state.js';
 import { parseVmName } from './names.js';
 
 const DEFAULT_CHUNK_BYTES = 1024 * 1024;
@@ -22,7 +22,10 @@ export function memoryService(vms: VmRegistry, log: Logger): MemoryServiceHandle
   };
 }
 
-async function* read(vms: VmRegistry, request: ReadMemoryRequest__Output): AsyncGenerator<ReadMemoryResponse> {
+async function* read(
+  vms: VmRegistry,
+  request: ReadMemoryRequest__Output,
+): AsyncGenerator<ReadMemoryResponse> {
   const vm = vms.get(parseVmName(request.name));
   if (request.chunkBytes > LARGEST_CHUNK_BYTES) {
     throw VcpudError.of('CHUNK_BYTES_OUT_OF_RANGE', `chunk_bytes must be at most ${LARGEST_CHUNK_BYTES}`, {
@@ -49,7 +52,9 @@ async function write(
       vm = vms.get(parseVmName(request.name));
       name = request.name;
     } else if (request.name !== '' && request.name !== name) {
-      throw VcpudError.of('NAME_CHANGED', 'a later message names another VM than the first', { field: 'name' });
+      throw VcpudError.of('NAME_CHANGED', 'a later message names another VM than the first', {
+        field: 'name',
+      });
     }
     const gpa = BigInt(request.gpa);
     if (request.content === 'data' && request.data !== undefined) {

@@ -1,14 +1,14 @@
 // Messages that more than one service sends or takes, to and from what lib knows.
 
+import { u64 } from '../lib/api/vcpu-state.js';
+import type { ByteRange } from '../lib/nested/compare.js';
+import type { Vcpu } from '../lib/vm/vcpu.js';
+import type { Vm } from '../lib/vm/vm.js';
 import type { Duration } from '../protos/gen/google/protobuf/Duration.js';
 import type { Timestamp } from '../protos/gen/google/protobuf/Timestamp.js';
 import type { ByteRange as ByteRangeMessage } from '../protos/gen/vcpud/v1/ByteRange.js';
 import type { Vcpu as VcpuMessage } from '../protos/gen/vcpud/v1/Vcpu.js';
 import type { Vm as VmMessage } from '../protos/gen/vcpud/v1/Vm.js';
-import { u64 } from '../lib/api/vcpu-state.js';
-import type { ByteRange } from '../lib/nested/compare.js';
-import type { Vcpu } from '../lib/vm/vcpu.js';
-import type { Vm } from '../lib/vm/vm.js';
 import { vcpuName, vmName } from './names.js';
 
 /** google.protobuf.Timestamp of milliseconds since 1970, fractions kept. */

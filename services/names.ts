@@ -68,5 +68,7 @@ function readToken(token: string): string {
   if (text.startsWith(TOKEN_PREFIX) && writeToken(text.slice(TOKEN_PREFIX.length)) === token) {
     return text.slice(TOKEN_PREFIX.length);
   }
-  throw VcpudError.of('PAGE_TOKEN_INVALID', 'page_token is not one that a list call gave', { field: 'page_token' });
+  throw VcpudError.of('PAGE_TOKEN_INVALID', 'page_token is not one that a list call gave', {
+    field: 'page_token',
+  });
 }

@@ -1,12 +1,12 @@
 // NestedStateService: the nested state of a vCPU, got, set, reset, and got of many at once.
 
 import type { Logger } from 'pino';
-import type { NestedStateServiceHandlers } from '../protos/gen/vcpud/v1/NestedStateService.js';
-import { VcpudError } from '../lib/errors/vcpud-error.js';
-import type { VmRegistry } from '../lib/vm/vm-registry.js';
-import type { Vm } from '../lib/vm/vm.js';
-import { unary } from './handlers.js';
 import { nestedState } from '../lib/api/vcpu-state.js';
+import { VcpudError } from '../lib/errors/vcpud-error.js';
+import type { Vm } from '../lib/vm/vm.js';
+import type { VmRegistry } from '../lib/vm/vm-registry.js';
+import type { NestedStateServiceHandlers } from '../protos/gen/vcpud/v1/NestedStateService.js';
+import { unary } from './handlers.js';
 import { byteRanges, duration, timestamp } from './messages.js';
 import { parseVcpuName, parseVmName, vcpuName } from './names.js';
 
@@ -43,7 +43,10 @@ export function nestedStateService(vms: VmRegistry, log: Logger): NestedStateSer
       const targets = batchNames(vms, parent, names).map((name, i) => named(name, `names[${i}]`));
       const states = await Promise.all(targets.map(({ vm, index }) => vm.getNestedState(index)));
       return {
-        nestedStates: states.map(({ bytes }, i) => ({ name: targets[i]?.name ?? '', nestedState: nestedState(bytes) })),
+        nestedStates: states.map(({ bytes }, i) => ({
+          name: targets[i]?.name ?? '',
+          nestedState: nestedState(bytes),
+        })),
       };
     }),
   };
@@ -65,5 +68,7 @@ function batchNames(vms: VmRegistry, parent: string, names: readonly string[]): 
   if (names.length === 0) return vm.vcpus.map(({ index }) => vcpuName(vm.config.id, index));
   const stray = names.findIndex((name) => !name.startsWith(`${parent}/vcpus/`));
   if (stray < 0) return names;
-  throw VcpudError.of('NAME_MALFORMED', `names[${stray}] is not below ${parent}`, { field: `names[${stray}]` });
+  throw VcpudError.of('NAME_MALFORMED', `names[${stray}] is not below ${parent}`, {
+    field: `names[${stray}]`,
+  });
 }

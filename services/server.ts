@@ -7,13 +7,13 @@ import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
-import { VmRegistry } from '../lib/vm/vm-registry.js';
+import { api, packageDefinition } from '../lib/api/definitions.js';
 import { probeHost } from '../lib/vm/host.js';
 import { probeRules } from '../lib/vm/host-rules.js';
+import { VmRegistry } from '../lib/vm/vm-registry.js';
 import { hostService } from './host-service.js';
 import { memoryService } from './memory-service.js';
 import { nestedStateService } from './nested-state-service.js';
-import { api, packageDefinition } from '../lib/api/definitions.js';
 import { vcpuService } from './vcpu-service.js';
 import { vmService } from './vm-service.js';
 

@@ -1,11 +1,11 @@
 // VcpuService: vCPUs, and everything that one holds.
 
 import type { Logger } from 'pino';
-import type { VcpuServiceHandlers } from '../protos/gen/vcpud/v1/VcpuService.js';
+import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
+import type { VcpuServiceHandlers } from '../protos/gen/vcpud/v1/VcpuService.js';
 import { unary } from './handlers.js';
-import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
 import { byteRanges, duration, timestamp, vcpuMessage } from './messages.js';
 import { page, parseVcpuName, parseVmName } from './names.js';
 
@@ -35,7 +35,8 @@ export function vcpuService(vms: VmRegistry, log: Logger): VcpuServiceHandlers {
     }),
     SetVcpuState: unary(log, async (request, caller) => {
       const { vm, vcpu, index } = named(request);
-      if (request.state === null) throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
+      if (request.state === null)
+        throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
       const ignored = await vm.restoreVcpu(caller, index, vcpuSnapshot(request.state));
       return { vcpu: vcpuMessage(vm, vcpu), ignored: byteRanges(ignored) };
     }),

@@ -1,16 +1,16 @@
 // VmService: making, running, pausing, watching and deleting VMs, and what a VM holds beside its memory.
 
 import type { Logger } from 'pino';
+import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
+import { VcpudError } from '../lib/errors/vcpud-error.js';
+import { DEVICE_SIZES } from '../lib/state/vm-components.js';
+import type { Vm, VmSnapshot } from '../lib/vm/vm.js';
+import type { VmEvent } from '../lib/vm/vm-events.js';
+import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { VmServiceHandlers } from '../protos/gen/vcpud/v1/VmService.js';
 import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 import type { WatchVmResponse } from '../protos/gen/vcpud/v1/WatchVmResponse.js';
-import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { DEVICE_SIZES } from '../lib/state/vm-components.js';
-import type { VmEvent } from '../lib/vm/vm-events.js';
-import type { VmRegistry } from '../lib/vm/vm-registry.js';
-import type { Vm, VmSnapshot } from '../lib/vm/vm.js';
 import { type Push, pushStream, unary } from './handlers.js';
-import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
 import { duration, timestamp, vmMessage } from './messages.js';
 import { checkVmId, page, parseVmName } from './names.js';
 
@@ -26,7 +26,10 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
       const made = await vms.create({
         id,
         vcpuCount: vm.vcpuCount === 0 ? 1 : vm.vcpuCount,
-        regions: vm.memoryRegions.map(({ gpa, sizeBytes }) => ({ gpa: BigInt(gpa), bytes: BigInt(sizeBytes) })),
+        regions: vm.memoryRegions.map(({ gpa, sizeBytes }) => ({
+          gpa: BigInt(gpa),
+          bytes: BigInt(sizeBytes),
+        })),
         irqchip: vm.irqchip,
         pit: vm.pit,
       });
@@ -67,7 +70,8 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
     }),
     SetVmState: unary(log, async (request, caller) => {
       const vm = named(request);
-      if (request.state === null) throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
+      if (request.state === null)
+        throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
       await vm.restore(caller, vmSnapshot(request.state));
       return { vm: vmMessage(vm) };
     }),
@@ -125,4 +129,3 @@ function watch(vm: Vm, consoleHistory: boolean, push: Push<WatchVmResponse>): ()
   if (consoleHistory) for (const event of vm.consoleHistory.all()) tell(event);
   return vm.watch(tell);
 }
-

@@ -25,7 +25,9 @@ import { api } from './definitions.js';
 /** Every rpc of a service, called as a unary one. Streaming ones are methods of VcpudClient. */
 export type Unary<Definition> = {
   // The generated definitions have an index signature beside the names; it is left out.
-  readonly [Name in keyof Definition as string extends Name ? never : Name]: Definition[Name] extends MethodDefinition<
+  readonly [Name in keyof Definition as string extends Name
+    ? never
+    : Name]: Definition[Name] extends MethodDefinition<
     infer Request,
     infer _ResponseIn,
     infer _RequestOut,
@@ -97,14 +99,18 @@ export class VcpudClient {
   /** Resolves when the server answers at all; rejects after the time given. */
   ready(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.client.waitForReady(Date.now() + timeoutMs, (error) => (error === undefined ? resolve() : reject(error)));
+      this.client.waitForReady(Date.now() + timeoutMs, (error) =>
+        error === undefined ? resolve() : reject(error),
+      );
     });
   }
 
   /** MemoryService.ReadMemory. */
   readMemory(request: ReadMemoryRequest): Incoming<ReadMemoryResponse__Output> {
     const { path, requestSerialize, responseDeserialize } = api.MemoryService.service.ReadMemory;
-    return incoming(this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request));
+    return incoming(
+      this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request),
+    );
   }
 
   /** MemoryService.WriteMemory: sends the chunks as fast as the server takes them. */
@@ -132,7 +138,9 @@ export class VcpudClient {
   /** VmService.WatchVm. */
   watchVm(request: WatchVmRequest): Incoming<WatchVmResponse__Output> {
     const { path, requestSerialize, responseDeserialize } = api.VmService.service.WatchVm;
-    return incoming(this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request));
+    return incoming(
+      this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request),
+    );
   }
 
   close(): void {

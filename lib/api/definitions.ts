@@ -16,14 +16,17 @@ import type { ProtoGrpcType as VmProto } from '../../protos/gen/vm.js';
 function protoRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'protos/vcpud/v1/host.proto'))) return join(folder, 'protos');
-    if (folder === dirname(folder)) throw new Error('protos/vcpud/v1 is missing from this installation of vcpud');
+    if (folder === dirname(folder))
+      throw new Error('protos/vcpud/v1 is missing from this installation of vcpud');
   }
 }
 
 export const PROTO_ROOT = protoRoot();
 
 /** The API's files, one a service. */
-export const API_FILES = ['host', 'vm', 'memory', 'vcpu', 'nested_state'].map((name) => `vcpud/v1/${name}.proto`);
+export const API_FILES = ['host', 'vm', 'memory', 'vcpu', 'nested_state'].map(
+  (name) => `vcpud/v1/${name}.proto`,
+);
 
 const LOADER_OPTIONS = {
   longs: String,
@@ -41,7 +44,8 @@ export const packageDefinition = loadSync(
 type Api = HostProto & MemoryProto & NestedStateProto & VcpuProto & VmProto;
 
 /** The services and their client classes: api.VmService and so on. */
-export const api = (loadPackageDefinition(packageDefinition) as unknown as Api).vcpud.v1 as Api['vcpud']['v1'] &
+export const api = (loadPackageDefinition(packageDefinition) as unknown as Api).vcpud
+  .v1 as Api['vcpud']['v1'] &
   HostProto['vcpud']['v1'] &
   MemoryProto['vcpud']['v1'] &
   NestedStateProto['vcpud']['v1'] &

@@ -26,7 +26,12 @@ export interface Detail {
 }
 
 /** Puts details into a status's metadata. */
-export function attachDetails(metadata: Metadata, code: status, message: string, details: readonly Detail[]): void {
+export function attachDetails(
+  metadata: Metadata,
+  code: status,
+  message: string,
+  details: readonly Detail[],
+): void {
   const packed: AnyMessage[] = details.map(({ type, message: detail }) => ({
     type_url: `type.googleapis.com/google.rpc.${type}`,
     value: rpcType(type).serialize(detail),

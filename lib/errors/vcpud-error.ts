@@ -41,7 +41,10 @@ export const REASONS = {
     status: 'INVALID_ARGUMENT',
     when: 'a part of a vCPU or VM state is not of the size that this kernel gives it',
   },
-  KERNEL_REFUSED_STATE: { status: 'INVALID_ARGUMENT', when: 'the kernel refused a part of a vCPU or VM state' },
+  KERNEL_REFUSED_STATE: {
+    status: 'INVALID_ARGUMENT',
+    when: 'the kernel refused a part of a vCPU or VM state',
+  },
   KERNEL_REFUSED_NESTED_STATE: {
     status: 'INVALID_ARGUMENT',
     when: 'the kernel refused a nested state for a reason that no rule foresaw',

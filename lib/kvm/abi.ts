@@ -95,7 +95,9 @@ export const KVM = {
   GET_XSAVE2: ior(0xcf, SIZE.xsave),
 } as const;
 
-const REQUEST_NAMES = new Map<number, string>(Object.entries(KVM).map(([name, number]) => [number, `KVM_${name}`]));
+const REQUEST_NAMES = new Map<number, string>(
+  Object.entries(KVM).map(([name, number]) => [number, `KVM_${name}`]),
+);
 
 /** "KVM_GET_REGS" for its number. */
 export function requestName(request: number): string {
@@ -188,7 +190,15 @@ export const INTERNAL_ERROR_NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** struct kvm_sregs and kvm_sregs2: byte offsets of what is used. */
-export const SREGS_LAYOUT = { cr0: 224, cr2: 232, cr3: 240, cr4: 248, cr8: 256, efer: 264, apicBase: 272 } as const;
+export const SREGS_LAYOUT = {
+  cr0: 224,
+  cr2: 232,
+  cr3: 240,
+  cr4: 248,
+  cr8: 256,
+  efer: 264,
+  apicBase: 272,
+} as const;
 
 /** struct kvm_vcpu_events: byte offsets of what is used. */
 export const EVENTS_LAYOUT = {
@@ -201,7 +211,13 @@ export const EVENTS_LAYOUT = {
 } as const;
 
 /** KVM_MP_STATE_*. */
-export const MP_STATE = { RUNNABLE: 0, UNINITIALIZED: 1, INIT_RECEIVED: 2, HALTED: 3, SIPI_RECEIVED: 4 } as const;
+export const MP_STATE = {
+  RUNNABLE: 0,
+  UNINITIALIZED: 1,
+  INIT_RECEIVED: 2,
+  HALTED: 3,
+  SIPI_RECEIVED: 4,
+} as const;
 
 /** struct kvm_cpuid_entry2: byte offsets within an entry. */
 export const CPUID_ENTRY = { function: 0, index: 4, flags: 8, eax: 12, ebx: 16, ecx: 20, edx: 24 } as const;

@@ -1,8 +1,8 @@
 // CPUID tables as KVM takes and gives them (struct kvm_cpuid2), and the few questions asked of them.
 
+import { KernelError } from '../os/kernel-error.js';
 import { CPUID_ENTRY, KVM, SIZE } from './abi.js';
 import type { IoctlPort } from './port.js';
-import { KernelError } from '../os/kernel-error.js';
 
 const FIRST_TRY_ENTRIES = 128;
 const MOST_ENTRIES = 1024;
@@ -43,7 +43,8 @@ type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
 export function cpuidRegister(entries: Buffer, leaf: number, register: Register): number {
   for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
     if (entries.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
-    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === 0) return entries.readUInt32LE(at + CPUID_ENTRY[register]);
+    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === 0)
+      return entries.readUInt32LE(at + CPUID_ENTRY[register]);
   }
   return 0;
 }
@@ -74,7 +75,9 @@ export function vendorString(entries: Buffer): string {
 }
 
 /** Where a vCPU's APIC id stands: leaf, register, how it is put in. */
-const APIC_ID_PLACES: ReadonlyArray<readonly [leaf: number, register: Register, insert: (old: number, id: number) => number]> = [
+const APIC_ID_PLACES: ReadonlyArray<
+  readonly [leaf: number, register: Register, insert: (old: number, id: number) => number]
+> = [
   [0x1, 'ebx', (old, id) => ((old & 0x00ffffff) | ((id & 0xff) << 24)) >>> 0],
   [0xb, 'edx', (_old, id) => id],
   [0x1f, 'edx', (_old, id) => id],

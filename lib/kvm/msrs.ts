@@ -1,9 +1,9 @@
 // Model-specific registers through KVM_GET_MSRS and KVM_SET_MSRS, which stop at the first that they don't like
 // and say how many went before it.
 
+import { KernelError } from '../os/kernel-error.js';
 import { KVM, SIZE } from './abi.js';
 import type { IoctlPort } from './port.js';
-import { KernelError } from '../os/kernel-error.js';
 
 /** An MSR's value as KVM has it: a row of struct kvm_msr_entry. */
 export interface MsrRow {
@@ -41,7 +41,10 @@ function tableOf(indices: readonly number[]): Buffer {
  * Reads those of the MSRs that are there: struct kvm_msr_entry, 16 bytes each, in the order asked for. The second
  * value lists those that could not be read, so that the caller need not ask for them again.
  */
-export function readMsrs(port: IoctlPort, indices: readonly number[]): { entries: Buffer; unreadable: number[] } {
+export function readMsrs(
+  port: IoctlPort,
+  indices: readonly number[],
+): { entries: Buffer; unreadable: number[] } {
   const unreadable: number[] = [];
   let asked = indices;
   for (;;) {

@@ -1,8 +1,6 @@
 // The narrow waist. Everything above lib/kvm speaks to the system, a VM or a vCPU through IoctlPort alone and
 // doesn't know which driver carries the call: native today, others beside it in folders of their own.
 
-
-
 /** Something that takes KVM ioctls: /dev/kvm, a VM or a vCPU. Calls block for microseconds; KVM_RUN isn't made here. */
 export interface IoctlPort {
   /**
@@ -28,4 +26,3 @@ export class UnexpectedReturn extends Error {
     this.value = value;
   }
 }
-

@@ -64,7 +64,13 @@ export class MigrationFailed extends Error {
  * Moves a VM. Where this returns, the destination held byte for byte what left the source when it was checked, the
  * guest runs there if it ran before, and the source has no trace of it.
  */
-export async function migrate({ source, destination, vmId, accept, onPhase }: MigrationOptions): Promise<MigrationResult> {
+export async function migrate({
+  source,
+  destination,
+  vmId,
+  accept,
+  onPhase,
+}: MigrationOptions): Promise<MigrationResult> {
   const name = `vms/${vmId}`;
   const vm = present((await source.vm.GetVm({ name })).vm, 'vm');
   const wasRunning = vm.runState === 'VM_RUN_STATE_RUNNING';
@@ -100,7 +106,9 @@ export async function migrate({ source, destination, vmId, accept, onPhase }: Mi
     }
     const taken = state;
     const sent = createHash('sha256');
-    const movedBytes = await timed('move', () => copyMemory(source, destination, name, vm.memoryRegions, sent));
+    const movedBytes = await timed('move', () =>
+      copyMemory(source, destination, name, vm.memoryRegions, sent),
+    );
     await timed('set', () => destination.vm.SetVmState({ name, state: taken }));
     const unlike = await timed('check', () => check(destination, name, vm.memoryRegions, taken, sent));
     if (unlike.length > 0) throw new Error(`the destination holds another ${unlike.join(', ')}`);

@@ -19,7 +19,14 @@ interface Call {
 /** Prepares a call once: only its argument values change afterwards, so that a call allocates little. */
 function prepare(name: string, retType: DataType, paramsType: DataType[]): Call {
   const args: unknown[] = paramsType.map(() => 0);
-  const request = { library: LIBC, funcName: name, retType, paramsType, paramsValue: args, errno: true as const };
+  const request = {
+    library: LIBC,
+    funcName: name,
+    retType,
+    paramsType,
+    paramsValue: args,
+    errno: true as const,
+  };
   // ffi-rs types the result by retType in ways that don't fit prepared calls; its shape is {value, errnoCode}.
   const run = load as unknown as (r: typeof request) => { value: number | bigint; errnoCode: number };
   return { name, args, run: () => run(request) };
@@ -193,4 +200,3 @@ function warmUp(): void {
 export const INTERRUPT_SIGNAL = 40;
 
 warmUp();
-

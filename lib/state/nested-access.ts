@@ -1,11 +1,11 @@
 // GET and SET of the nested state as bare ioctls, with the buffers that the kernel needs. The rules, the
 // read-back and the way back after a failure are in nested-set.ts.
 
+import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM } from '../kvm/abi.js';
 import { ioctlZero } from '../kvm/port.js';
 import { HEADER_BYTES, MIN_BUFFER_BYTES } from '../nested/layout.js';
 import { resetNestedState } from '../nested/reset.js';
-import { VcpudError } from '../errors/vcpud-error.js';
 import type { NestedAccess, StateVcpu } from './vcpu-components.js';
 
 const SIZE_OFFSET = 4;
@@ -25,7 +25,8 @@ export function prepareGet(buffer: Uint8Array): void {
 /** A copy of exactly the bytes that KVM_GET_NESTED_STATE gave: 128, 4224 or 8320. */
 export function takeGot(buffer: Uint8Array): Buffer {
   const size = new DataView(buffer.buffer, buffer.byteOffset, buffer.length).getUint32(SIZE_OFFSET, true);
-  if (size < HEADER_BYTES || size > buffer.length) throw new RangeError(`the kernel gave ${size} bytes of nested state`);
+  if (size < HEADER_BYTES || size > buffer.length)
+    throw new RangeError(`the kernel gave ${size} bytes of nested state`);
   // allocUnsafeSlow: no slab shared with other buffers, and every byte is written here.
   const copy = Buffer.allocUnsafeSlow(size);
   copy.set(buffer.subarray(0, size));
@@ -33,17 +34,19 @@ export function takeGot(buffer: Uint8Array): Buffer {
 }
 
 /** What a vCPU's host can do, or the error that says it can't. */
-export function requireNested(vcpu: StateVcpu): { readonly format: 'SVM' | 'VMX'; readonly maxBytes: number } {
+export function requireNested(vcpu: StateVcpu): {
+  readonly format: 'SVM' | 'VMX';
+  readonly maxBytes: number;
+} {
   if (vcpu.shape.nested !== undefined) return vcpu.shape.nested;
   throw nestedNotSupported();
 }
 
 export function nestedNotSupported(): VcpudError {
-  return VcpudError.of(
-    'NESTED_NOT_SUPPORTED',
-    "this host's KVM has no nested state: GetHost says why",
-    { subject: 'host', metadata: { capability: 'KVM_CAP_NESTED_STATE' } },
-  );
+  return VcpudError.of('NESTED_NOT_SUPPORTED', "this host's KVM has no nested state: GetHost says why", {
+    subject: 'host',
+    metadata: { capability: 'KVM_CAP_NESTED_STATE' },
+  });
 }
 
 // One buffer for each direct call: they are synchronous, and this thread makes one at a time.

@@ -68,7 +68,11 @@ export function kernelRefused(error: unknown): VcpudError {
       : { return_value: String(error instanceof UnexpectedReturn ? error.value : error) };
   const what = error instanceof Error ? error.message : String(error);
   const message = `the kernel refused the nested state (${what}); no rule known to vcpud foresaw it`;
-  return VcpudError.of('KERNEL_REFUSED_NESTED_STATE', message, { field: 'nested_state.data', metadata, cause: error });
+  return VcpudError.of('KERNEL_REFUSED_NESTED_STATE', message, {
+    field: 'nested_state.data',
+    metadata,
+    cause: error,
+  });
 }
 
 /** Reads back and compares; throws NESTED_STATE_NOT_HELD where the kernel holds something else. */
@@ -77,9 +81,13 @@ export function requireHeld(vcpu: StateVcpu, bytes: Uint8Array): { held: Buffer;
   const { lost, ignored } = compareNestedStates(bytes, held);
   if (lost.length === 0) return { held, ignored: [...ignored] };
   const fields = lost.map(({ field }) => field).join(', ');
-  throw VcpudError.of('NESTED_STATE_NOT_HELD', `the kernel took the state but reads back other values of ${fields}`, {
-    metadata: { fields },
-  });
+  throw VcpudError.of(
+    'NESTED_STATE_NOT_HELD',
+    `the kernel took the state but reads back other values of ${fields}`,
+    {
+      metadata: { fields },
+    },
+  );
 }
 
 /**

@@ -20,7 +20,9 @@ export function putBack(vcpu: StateVcpu, former: VcpuSnapshot): string {
   }
   try {
     const unlike = differences(former, captureVcpu(vcpu, getNested));
-    return unlike.length === 0 && failure === '' ? FORMER_STATE : `former state but for ${unlike.join(', ') || 'nothing read'}${failure}`;
+    return unlike.length === 0 && failure === ''
+      ? FORMER_STATE
+      : `former state but for ${unlike.join(', ') || 'nothing read'}${failure}`;
   } catch (error) {
     return `unknown: it can't be read back (${(error as Error).message})`;
   }

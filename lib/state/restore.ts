@@ -57,7 +57,11 @@ function stepError(error: unknown, path: string): VcpudError {
   const errno = cause instanceof KernelError ? cause.code : 'none';
   const metadata = { part: step, errno };
   if (REFUSALS.has(errno)) {
-    return VcpudError.of('KERNEL_REFUSED_STATE', `the kernel refused ${step}: ${errno}`, { field, metadata, cause });
+    return VcpudError.of('KERNEL_REFUSED_STATE', `the kernel refused ${step}: ${errno}`, {
+      field,
+      metadata,
+      cause,
+    });
   }
   return VcpudError.of('KERNEL_ERROR', `setting ${step} failed: ${errno}`, { metadata, cause });
 }

@@ -2,8 +2,8 @@
 // move. What time itself changes is left out, by a table.
 
 import { SIZE } from '../kvm/abi.js';
-import { compareNestedStates } from '../nested/compare.js';
 import { msrRows } from '../kvm/msrs.js';
+import { compareNestedStates } from '../nested/compare.js';
 import type { ComponentName, VcpuSnapshot } from './vcpu-components.js';
 
 /** MSRs that change while nothing runs, or that hold the same thing in another form each time. */
@@ -21,7 +21,6 @@ const VOLATILE_BYTES: Readonly<Partial<Record<ComponentName, ReadonlyArray<reado
   // The LAPIC timer's current count.
   lapic: [[0x390, 4]],
 };
-
 
 function withoutVolatile(name: ComponentName, bytes: Buffer): Buffer {
   const ranges = VOLATILE_BYTES[name];
@@ -46,7 +45,9 @@ export function differences(a: VcpuSnapshot, b: VcpuSnapshot): string[] {
     const right = b[name];
     if (left === undefined || right === undefined) return [name];
     if (name === 'msrs') {
-      return left.length === right.length && left.length % SIZE.msrEntry === 0 ? differingMsrs(left, right) : [name];
+      return left.length === right.length && left.length % SIZE.msrEntry === 0
+        ? differingMsrs(left, right)
+        : [name];
     }
     // By what the kernel holds: on SVM it reads L1's save area back with a few bytes that it never takes (DR6, CR2).
     if (name === 'nested') return compareNestedStates(left, right).lost.map(({ field }) => `nested.${field}`);

@@ -106,7 +106,8 @@ export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Compo
   xsave: {
     present: always,
     size: xsaveBytes,
-    get: ({ port, shape }) => read(port, has(shape, 'XSAVE2') ? KVM.GET_XSAVE2 : KVM.GET_XSAVE, xsaveBytes(shape)),
+    get: ({ port, shape }) =>
+      read(port, has(shape, 'XSAVE2') ? KVM.GET_XSAVE2 : KVM.GET_XSAVE, xsaveBytes(shape)),
     set: ({ port }, bytes) => void port.ioctl(KVM.SET_XSAVE, Buffer.from(bytes)),
   },
   xcrs: fixed(KVM.GET_XCRS, KVM.SET_XCRS, SIZE.xcrs, (shape) => has(shape, 'XCRS')),
@@ -129,7 +130,10 @@ const isVmxPrerequisite = (index: number): boolean =>
 
 /** The order in which a stopped vCPU's parts are taken, each with its reason. */
 export const CAPTURE_ORDER: ReadonlyArray<readonly [part: ComponentName, reason: string]> = [
-  ['events', 'first: reading it folds latched NMIs and SMIs in, before anything that depends on them is read'],
+  [
+    'events',
+    'first: reading it folds latched NMIs and SMIs in, before anything that depends on them is read',
+  ],
   ['mpState', 'before regs and sregs: reading it takes a pending INIT or SIPI, which changes CS and RIP'],
   ['regs', 'general registers; those of L2 where the vCPU is in L2'],
   ['xsave', 'FPU and vector registers'],
@@ -148,22 +152,37 @@ type RestoreStep = ComponentName | 'leaveNested' | 'vmxPrerequisites' | 'tscDead
 
 /** The order in which a vCPU is given its parts, each with its reason. */
 export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: string]> = [
-  ['vmxPrerequisites', 'FEATURE_CONTROL first: KVM refuses the VMX capability MSRs and CR4.VMXE=0 in VMX operation, and writing 0 leaves it'],
+  [
+    'vmxPrerequisites',
+    'FEATURE_CONTROL first: KVM refuses the VMX capability MSRs and CR4.VMXE=0 in VMX operation, and writing 0 leaves it',
+  ],
   ['leaveNested', 'so that what follows is L1 state on a vCPU out of L2, whatever it held before'],
   ['cpuid', 'decides which bits of everything below are legal'],
   ['tscKhz', 'before the TSC itself, whose scale it is'],
   ['vmxPrerequisites', 'again, now out of VMX operation: VMX capability MSRs are EBUSY from VMXON on'],
-  ['sregs2', 'before nested: EFER.SVME must be set there, CR0 and CR4 are checked there; APIC base before lapic'],
+  [
+    'sregs2',
+    'before nested: EFER.SVME must be set there, CR0 and CR4 are checked there; APIC base before lapic',
+  ],
   ['sregs', 'as sregs2'],
   ['xcrs', 'before xsave, whose components it enables'],
   ['xsave', 'FPU and vector registers'],
   ['msrs', 'after sregs: some check EFER and CR4; VM_HSAVE_PA before nested'],
-  ['lapic', 'after the APIC base of sregs and before events, which may hold an interrupt it already acknowledged'],
+  [
+    'lapic',
+    'after the APIC base of sregs and before events, which may hold an interrupt it already acknowledged',
+  ],
   ['events', 'before nested: a change of SMM makes KVM leave L2 (kvm_leave_nested)'],
   ['mpState', 'after lapic: the kernel refuses some states without one'],
   ['debugregs', 'DR0-DR3, DR6, DR7'],
-  ['regs', "before nested: on SVM entering L2 copies vmcb01's save area, RFLAGS, RSP and RAX among it, into vmcb02"],
-  ['nested', 'last of what decides where the vCPU is: all that it is checked against stands, and RAM is there'],
+  [
+    'regs',
+    "before nested: on SVM entering L2 copies vmcb01's save area, RFLAGS, RSP and RAX among it, into vmcb02",
+  ],
+  [
+    'nested',
+    'last of what decides where the vCPU is: all that it is checked against stands, and RAM is there',
+  ],
   ['tscDeadline', 'after lapic and TSC: it arms a timer that the LAPIC mode and the TSC give a meaning'],
 ];
 
@@ -238,14 +257,18 @@ export function restoreVcpu(vcpu: StateVcpu, snapshot: VcpuSnapshot, nested: Nes
 }
 
 /** Names of parts whose size is not what this vCPU gives: they would be read past their end, or refused. */
-export function missizedParts(shape: VcpuShape, snapshot: VcpuSnapshot): Array<{ part: ComponentName; expected: string }> {
+export function missizedParts(
+  shape: VcpuShape,
+  snapshot: VcpuSnapshot,
+): Array<{ part: ComponentName; expected: string }> {
   const wrong: Array<{ part: ComponentName; expected: string }> = [];
   for (const name of Object.keys(COMPONENTS) as Array<keyof typeof COMPONENTS>) {
     const bytes = snapshot[name];
     const component = COMPONENTS[name];
     const present = component.present(shape);
     if (!present || bytes === undefined) {
-      if (present !== (bytes !== undefined)) wrong.push({ part: name, expected: present ? 'present' : 'absent' });
+      if (present !== (bytes !== undefined))
+        wrong.push({ part: name, expected: present ? 'present' : 'absent' });
       continue;
     }
     const size = component.size(shape);
@@ -259,4 +282,3 @@ export function missizedParts(shape: VcpuShape, snapshot: VcpuSnapshot): Array<{
   }
   return wrong;
 }
-

@@ -41,27 +41,38 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 function invalidRegion(index: number, region: MemoryRegion, why: string): VcpudError {
   const where = `memory_regions[${index}]`;
-  return VcpudError.of('MEMORY_REGION_INVALID', `${where}, ${region.bytes} bytes at ${hex(region.gpa)}, ${why}`, {
-    field: `vm.${where}`,
-    metadata: { gpa: hex(region.gpa), size_bytes: String(region.bytes) },
-  });
+  return VcpudError.of(
+    'MEMORY_REGION_INVALID',
+    `${where}, ${region.bytes} bytes at ${hex(region.gpa)}, ${why}`,
+    {
+      field: `vm.${where}`,
+      metadata: { gpa: hex(region.gpa), size_bytes: String(region.bytes) },
+    },
+  );
 }
 
-const overlap = (a: MemoryRegion, b: MemoryRegion): boolean => a.gpa < b.gpa + b.bytes && b.gpa < a.gpa + a.bytes;
+const overlap = (a: MemoryRegion, b: MemoryRegion): boolean =>
+  a.gpa < b.gpa + b.bytes && b.gpa < a.gpa + a.bytes;
 
 /** Throws MEMORY_REGION_INVALID at the first region that can't be. */
 export function checkRegions(regions: readonly MemoryRegion[], physicalAddressBits: number): void {
   if (regions.length === 0 || regions.length > MOST_REGIONS) {
-    throw VcpudError.of('MEMORY_REGION_INVALID', `a VM has 1 to ${MOST_REGIONS} memory regions, not ${regions.length}`, {
-      field: 'vm.memory_regions',
-    });
+    throw VcpudError.of(
+      'MEMORY_REGION_INVALID',
+      `a VM has 1 to ${MOST_REGIONS} memory regions, not ${regions.length}`,
+      {
+        field: 'vm.memory_regions',
+      },
+    );
   }
   const end = 1n << BigInt(physicalAddressBits);
   regions.forEach((region, i) => {
-    if (region.gpa % PAGE !== 0n || region.bytes % PAGE !== 0n) throw invalidRegion(i, region, 'is not in whole pages');
+    if (region.gpa % PAGE !== 0n || region.bytes % PAGE !== 0n)
+      throw invalidRegion(i, region, 'is not in whole pages');
     if (region.bytes === 0n) throw invalidRegion(i, region, 'is empty');
     if (region.gpa + region.bytes > end) throw invalidRegion(i, region, `ends above ${hex(end)}`);
-    if (overlap(region, RESERVED_FOR_KVM)) throw invalidRegion(i, region, 'covers the pages that KVM needs itself');
+    if (overlap(region, RESERVED_FOR_KVM))
+      throw invalidRegion(i, region, 'covers the pages that KVM needs itself');
     const other = regions.findIndex((before, j) => j < i && overlap(region, before));
     if (other >= 0) throw invalidRegion(i, region, `overlaps memory_regions[${other}]`);
   });

@@ -35,7 +35,8 @@ export function probeRules(kvm: NativePort, host: HostProfile): NestedRules {
     const prepare = (svme: boolean) => {
       NESTED_ACCESS.leave(vcpu);
       const bytes = Buffer.from(atReset);
-      if (svme) bytes.writeBigUInt64LE(bytes.readBigUInt64LE(SREGS_LAYOUT.efer) | EFER_SVME, SREGS_LAYOUT.efer);
+      if (svme)
+        bytes.writeBigUInt64LE(bytes.readBigUInt64LE(SREGS_LAYOUT.efer) | EFER_SVME, SREGS_LAYOUT.efer);
       sregs.set(vcpu, bytes);
     };
     const accepts = (state: Uint8Array): boolean => {

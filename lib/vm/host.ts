@@ -75,7 +75,8 @@ function nestedHint(vendor: CpuVendor): string {
  */
 function nestedCapability(capability: number, cpuid: Buffer, vendor: CpuVendor): NestedCapability {
   const format = hasSvm(cpuid) ? 'SVM' : hasVmx(cpuid) ? 'VMX' : undefined;
-  if (capability > 0 && format !== undefined) return { enabled: true, format, maxBytes: capability, disabledReason: '' };
+  if (capability > 0 && format !== undefined)
+    return { enabled: true, format, maxBytes: capability, disabledReason: '' };
   const what = capability > 0 ? 'guests are offered neither SVM nor VMX' : 'KVM_CAP_NESTED_STATE is 0';
   return { enabled: false, format: undefined, maxBytes: 0, disabledReason: `${what}; ${nestedHint(vendor)}` };
 }
@@ -112,7 +113,9 @@ export function probeHost(): { kvm: NativePort; profile: HostProfile } {
       physicalAddressBits: maxPhyAddr(supportedCpuid),
       runBytes: kvm.ioctl(KVM.GET_VCPU_MMAP_SIZE, 0),
       maxVcpus: Math.min(capabilities.get('MAX_VCPUS') ?? 1, 288),
-      msrIndices: readableMsrs(vm, supportedCpuid, [...new Set([...listed, ...vmxMsrs.map(({ index }) => index)])]),
+      msrIndices: readableMsrs(vm, supportedCpuid, [
+        ...new Set([...listed, ...vmxMsrs.map(({ index }) => index)]),
+      ]),
     };
     return { kvm, profile };
   } catch (error) {

@@ -8,16 +8,21 @@ import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../os/libc.js';
 import {
   CONTROL_WORDS,
   type ParkReason,
-  TIME,
-  TIME_SLOTS,
   type ThreadMessage,
   type ThreadStart,
+  TIME,
+  TIME_SLOTS,
   WANT,
   WORD,
 } from './vcpu-thread-protocol.js';
 
 /** Heap bounds of a vCPU's thread, in MiB: it holds a few buffers and no data of its own. */
-const THREAD_LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8, stackSizeMb: 1 };
+const THREAD_LIMITS = {
+  maxOldGenerationSizeMb: 24,
+  maxYoungGenerationSizeMb: 2,
+  codeRangeSizeMb: 8,
+  stackSizeMb: 1,
+};
 
 export interface RunnerEvents {
   /** The vCPU left the guest by itself: halted, or stopped for good. Not called for parks that park() asked for. */

@@ -62,7 +62,12 @@ export type StopKind = 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPO
 /** What the thread says to the main thread. */
 export type ThreadMessage =
   | { readonly kind: 'ready'; readonly tid: number }
-  | { readonly kind: 'parked'; readonly reason: ParkReason; readonly entries: number; readonly lastExit: string }
+  | {
+      readonly kind: 'parked';
+      readonly reason: ParkReason;
+      readonly entries: number;
+      readonly lastExit: string;
+    }
   | { readonly kind: 'program' }
   | { readonly kind: 'console'; readonly data: Uint8Array; readonly time: number };
 

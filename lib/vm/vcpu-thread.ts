@@ -11,9 +11,9 @@ import { gettid, ioctlBuffer, ioctlErrno, viewOf } from '../os/libc.js';
 import {
   CONSOLE_WINDOW_BYTES,
   type ParkReason,
-  TIME,
   type ThreadMessage,
   type ThreadStart,
+  TIME,
   WANT,
   WORD,
 } from './vcpu-thread-protocol.js';
@@ -99,7 +99,10 @@ function serveIo(): ParkReason | undefined {
   return undefined;
 }
 
-function stopped(stop: 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT', message: string): ParkReason {
+function stopped(
+  stop: 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT',
+  message: string,
+): ParkReason {
   return { kind: 'stopped', stop, exit: lastExit, message };
 }
 
@@ -127,8 +130,13 @@ function serveExit(): ParkReason | undefined {
       const suberror = run.readUInt32LE(RUN.suberror);
       const name = INTERNAL_ERROR_NAMES.get(suberror) ?? 'unknown';
       const words = Math.min(run.readUInt32LE(RUN.ndata), 16);
-      const data = Array.from({ length: words }, (_, i) => run.readBigUInt64LE(RUN.internalData + 8 * i).toString(16));
-      return stopped('INTERNAL_ERROR', `KVM internal error ${suberror} (${name})${data.map((d) => ` 0x${d}`).join('')}`);
+      const data = Array.from({ length: words }, (_, i) =>
+        run.readBigUInt64LE(RUN.internalData + 8 * i).toString(16),
+      );
+      return stopped(
+        'INTERNAL_ERROR',
+        `KVM internal error ${suberror} (${name})${data.map((d) => ` 0x${d}`).join('')}`,
+      );
     }
     case EXIT.MMIO: {
       completionPending = true;

@@ -1,13 +1,13 @@
 // One owned VM: memory, vCPUs, in-kernel devices, and what it is doing. Every change of its state goes through
 // its mutex, one at a time in the order asked; the nested state of one vCPU can be taken beside them.
 
-import { closePort, createVm } from '../kvm/native/kvm-device.js';
-import { CAP, type CapName, KVM } from '../kvm/abi.js';
-import type { NativePort } from '../kvm/native/native-port.js';
 import { VcpudError } from '../errors/vcpud-error.js';
-import { KernelError } from '../os/kernel-error.js';
+import { CAP, type CapName, KVM } from '../kvm/abi.js';
+import { closePort, createVm } from '../kvm/native/kvm-device.js';
+import type { NativePort } from '../kvm/native/native-port.js';
 import type { ByteRange } from '../nested/compare.js';
-import { setNestedState, type NestedRules } from '../state/nested-set.js';
+import { KernelError } from '../os/kernel-error.js';
+import { type NestedRules, setNestedState } from '../state/nested-set.js';
 import { FORMER_STATE, putBack } from '../state/put-back.js';
 import { restoreOrPutBack } from '../state/restore.js';
 import type { VcpuSnapshot } from '../state/vcpu-components.js';
@@ -63,7 +63,10 @@ export interface Captured<T> {
 
 /** Capabilities that vcpud switches on for every VM, each with its reason. */
 const ENABLED_CAPS: ReadonlyArray<readonly [cap: CapName, reason: string]> = [
-  ['EXCEPTION_PAYLOAD', 'a pending #PF or #DB for L2 keeps its CR2 or DR6, and pending is told from injected'],
+  [
+    'EXCEPTION_PAYLOAD',
+    'a pending #PF or #DB for L2 keeps its CR2 or DR6, and pending is told from injected',
+  ],
   ['TRIPLE_FAULT_EVENT', 'a pending triple fault of L2 is part of the events and moves with them'],
 ];
 
@@ -268,7 +271,8 @@ export class Vm {
         });
         restoreDevices(this.port, this.config, formerDevices);
         const unlike = holds.filter((text) => text !== '');
-        if (error instanceof VcpudError && unlike.length > 0) throw error.with({ vcpu_holds: unlike.join('; ') });
+        if (error instanceof VcpudError && unlike.length > 0)
+          throw error.with({ vcpu_holds: unlike.join('; ') });
         throw error;
       }
       for (const vcpu of this.vcpus) this.revive(vcpu, taken[vcpu.index]?.halted ?? false);
@@ -346,9 +350,11 @@ export class Vm {
 
   private requireSameShape(snapshot: VmSnapshot): void {
     const differs = [
-      snapshot.vcpus.length === this.vcpus.length ? '' : `${snapshot.vcpus.length} vCPUs, not ${this.vcpus.length}`,
+      snapshot.vcpus.length === this.vcpus.length
+        ? ''
+        : `${snapshot.vcpus.length} vCPUs, not ${this.vcpus.length}`,
       snapshot.devices.irqchips.length > 0 === this.config.irqchip ? '' : 'an irqchip on one side only',
-      snapshot.devices.pit !== undefined === this.config.pit ? '' : 'a PIT on one side only',
+      (snapshot.devices.pit !== undefined) === this.config.pit ? '' : 'a PIT on one side only',
     ].filter((what) => what !== '');
     if (differs.length === 0) return;
     const message = `the state is of a VM of another shape: ${differs.join('; ')}`;
@@ -357,7 +363,8 @@ export class Vm {
 
   /** A vCPU that is halted without a LAPIC: the kernel can't hold that, vcpud does (see Vcpu.capture). */
   private takeHalted(snapshot: VcpuSnapshot): { halted: boolean; given: VcpuSnapshot } {
-    const halted = !this.config.irqchip && snapshot.mpState?.length === 4 && snapshot.mpState.readUInt32LE(0) === 3;
+    const halted =
+      !this.config.irqchip && snapshot.mpState?.length === 4 && snapshot.mpState.readUInt32LE(0) === 3;
     return { halted, given: halted ? { ...snapshot, mpState: Buffer.alloc(4) } : snapshot };
   }
 

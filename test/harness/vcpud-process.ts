@@ -15,7 +15,9 @@ const ENTRY = join(dirname(fileURLToPath(import.meta.url)), '../../cli/vcpud.js'
 
 /** cli/vcpud.js in dist, from dist itself or from the sources (vitest runs those). */
 function entry(): string {
-  return ENTRY.includes('/dist/') ? ENTRY : join(dirname(fileURLToPath(import.meta.url)), '../../dist/cli/vcpud.js');
+  return ENTRY.includes('/dist/')
+    ? ENTRY
+    : join(dirname(fileURLToPath(import.meta.url)), '../../dist/cli/vcpud.js');
 }
 
 export interface VcpudProcess {
@@ -84,7 +86,10 @@ function exitOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
 function listening(child: ChildProcess, exited: Promise<unknown>, log: () => string): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
-    const timer = setTimeout(() => reject(new Error(`vcpud did not listen in time: ${log()}`)), START_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`vcpud did not listen in time: ${log()}`)),
+      START_TIMEOUT_MS,
+    );
     child.stdout?.on('data', (chunk: Buffer) => {
       said += chunk.toString();
       if (!said.includes('listens on')) return;

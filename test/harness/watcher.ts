@@ -58,7 +58,8 @@ export class Watcher {
       const found = find(this);
       if (found !== undefined) return found;
       const shown = this.lines.slice(-5).map(({ text }) => text);
-      if (this.ended) throw this.failure ?? new Error(`the stream ended while waiting for ${what}: ${shown.join(' | ')}`);
+      if (this.ended)
+        throw this.failure ?? new Error(`the stream ended while waiting for ${what}: ${shown.join(' | ')}`);
       const left = deadline - Date.now();
       if (left <= 0) throw new Error(`timed out waiting for ${what}; last lines: ${shown.join(' | ')}`);
       await new Promise<void>((resolve) => {
@@ -73,14 +74,17 @@ export class Watcher {
 
   /** The first line from index `from` on that matches. */
   line(pattern: RegExp, from = 0): Promise<ConsoleLine> {
-    return this.until(`a line like ${pattern}`, ({ lines }) => lines.slice(from).find(({ text }) => pattern.test(text)));
+    return this.until(`a line like ${pattern}`, ({ lines }) =>
+      lines.slice(from).find(({ text }) => pattern.test(text)),
+    );
   }
 
   /** The VM of the first event from index `from` on that has it in this run state. */
   runState(state: string, from = 0) {
     return this.until(
       `run state ${state}`,
-      ({ events }) => events.slice(from).find(({ vm }) => vm?.runState === `VM_RUN_STATE_${state}`)?.vm ?? undefined,
+      ({ events }) =>
+        events.slice(from).find(({ vm }) => vm?.runState === `VM_RUN_STATE_${state}`)?.vm ?? undefined,
     );
   }
 

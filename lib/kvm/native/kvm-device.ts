@@ -12,10 +12,12 @@ const EXPECTED_API_VERSION = 12;
 
 /** The sentence for each way in which opening /dev/kvm fails. */
 const OPEN_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no /dev/kvm: load the kvm_amd or kvm_intel module, or pass the device into this container',
+  ENOENT:
+    'there is no /dev/kvm: load the kvm_amd or kvm_intel module, or pass the device into this container',
   EACCES: '/dev/kvm may not be opened by this user: add it to the group kvm, or run as root',
   EPERM: '/dev/kvm may not be opened here: allow the device in this container or cgroup',
-  ENODEV: '/dev/kvm has no driver behind it: load the kvm_amd or kvm_intel module, and see that virtualization is on in the firmware',
+  ENODEV:
+    '/dev/kvm has no driver behind it: load the kvm_amd or kvm_intel module, and see that virtualization is on in the firmware',
 };
 
 /** Opens /dev/kvm. Throws KVM_UNAVAILABLE with what to do about it. */

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROTO_ROOT } from '../lib/api/definitions.js';
+import { PROTO_ROOT } from './definitions.js';
 
 const manifest: unknown = JSON.parse(readFileSync(join(PROTO_ROOT, '../package.json'), 'utf8'));
 

@@ -1,0 +1,90 @@
+// The four floors, as rules: imports go down only. `npm test` runs them; the tables are what design.md draws.
+
+/** Folders of lib, lowest first: a folder may import those before it, and nothing after it. */
+const LIB_FLOORS = ['errors', 'os', 'kvm', 'nested', 'state', 'vm', 'api', 'migration'];
+
+/** What a folder of lib may import of lib beside itself, where that is less than all below it. */
+const LIB_ALLOWED = {
+  errors: [],
+  os: [],
+  kvm: ['errors', 'os'],
+  // Pure: no I/O, no ffi.
+  nested: [],
+  state: ['errors', 'os', 'kvm', 'nested'],
+  vm: ['errors', 'os', 'kvm', 'nested', 'state'],
+  // Definitions, client and messages: pure conversions, none of the server's parts.
+  api: ['errors', 'kvm', 'nested', 'state'],
+  // A client of the API; compares states with what knows which bytes are volatile.
+  migration: ['api', 'state'],
+};
+
+const others = (folder) =>
+  LIB_FLOORS.filter((name) => name !== folder && !LIB_ALLOWED[folder].includes(name));
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'protos-import-nothing',
+      severity: 'error',
+      from: { path: '^protos/' },
+      to: { path: '^(lib|services|cli|demo|test)/' },
+    },
+    {
+      name: 'lib-below-services',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { path: '^(services|cli|demo|test)/' },
+    },
+    {
+      name: 'services-below-cli',
+      severity: 'error',
+      from: { path: '^services/' },
+      to: { path: '^(cli|demo|test)/' },
+    },
+    { name: 'cli-below-tests', severity: 'error', from: { path: '^cli/' }, to: { path: '^(demo|test)/' } },
+    {
+      name: 'vcpuctl-is-a-client',
+      severity: 'error',
+      from: { path: '^cli/vcpuctl' },
+      to: { path: '^(lib/(vm|os|migration)|services)/' },
+    },
+    ...LIB_FLOORS.map((folder) => ({
+      name: `lib-${folder}-imports-below`,
+      severity: 'error',
+      from: { path: `^lib/${folder}/` },
+      to: { path: `^lib/(${others(folder).join('|')})/` },
+    })),
+    {
+      name: 'ffi-in-one-module',
+      comment: 'ffi-rs aborts the process on a wrong type: lib/os/libc.ts alone speaks to it',
+      severity: 'error',
+      from: { path: '^(lib|services|cli|demo|test)/', pathNot: '^lib/os/libc\\.ts$' },
+      to: { path: 'node_modules/ffi-rs' },
+    },
+    {
+      name: 'grpc-above-the-kernel',
+      comment: 'lib speaks KVM; gRPC is known to lib/api and lib/migration alone',
+      severity: 'error',
+      from: { path: '^lib/(errors|os|kvm|nested|state|vm)/' },
+      to: { path: 'node_modules/@grpc' },
+    },
+    {
+      name: 'nested-is-pure',
+      comment: 'lib/nested does no I/O; Buffer is the one thing of Node that it uses',
+      severity: 'error',
+      from: { path: '^lib/nested/' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?buffer$' },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};
