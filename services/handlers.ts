@@ -76,6 +76,8 @@ export interface Push<Response> {
   send(message: Response, bytes: number): void;
   /** Ends the stream well. */
   end(): void;
+  /** Ends it with an error. */
+  fail(error: VcpudError): void;
 }
 
 /**
@@ -137,6 +139,7 @@ export function pushStream<Request, Response>(
           ending = true;
           flush();
         },
+        fail,
       });
       if (over) stop();
       else unsubscribe = stop;

@@ -95,8 +95,9 @@ export async function startServer(
     vms,
     stop: async (graceMs) => {
       for (const name of HEALTH_NAMES) health.setStatus(name, 'NOT_SERVING');
+      vms.beginEnding();
       const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      // An open stream would hold tryShutdown for ever: WatchVm ends when its VM does, or with the grace period.
+      // tryShutdown waits for calls under way, and for a stream whose client never ends it for ever.
       const grace = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
       await Promise.race([drained, grace]);
       await vms.close();

@@ -105,6 +105,10 @@ function vmSnapshot(state: VmState__Output): VmSnapshot {
 function watch(vm: Vm, consoleHistory: boolean, push: Push<WatchVmResponse>): () => void {
   const current = (time: number) => push.send({ eventTime: timestamp(time), vm: vmMessage(vm) }, EVENT_BYTES);
   const tell = (event: VmEvent) => {
+    if (event.kind === 'ending') {
+      push.fail(VcpudError.of('SHUTTING_DOWN', 'vcpud is ending'));
+      return;
+    }
     const eventTime = timestamp(event.time);
     switch (event.kind) {
       case 'changed':

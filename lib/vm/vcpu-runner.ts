@@ -154,11 +154,9 @@ export class VcpuRunner {
    * Does one ioctl with programBuffer on the vCPU, whether it runs or not. A running one leaves the guest, does it
    * in its own thread and goes on at once. One program at a time: the caller sees to that.
    */
-  program(request: number): Promise<ProgramResult> {
+  async program(request: number): Promise<ProgramResult> {
     if (this.active !== undefined) throw new Error('a program is under way on this vCPU');
-    if (this.parked) {
-      return Promise.resolve({ value: this.directIoctl(request, this.programBuffer), outMs: 0 });
-    }
+    if (this.parked) return { value: this.directIoctl(request, this.programBuffer), outMs: 0 };
     return new Promise((resolve, reject) => {
       this.active = { request, resolve, reject };
       Atomics.store(this.control, WORD.programRequest, request | 0);

@@ -148,7 +148,9 @@ export class Vcpu implements StateVcpu {
     if (this.closed) throw deleted();
     if (this.runner.isParked) return { bytes: getNested(this), outMs: 0, time: Date.now() };
     prepareGet(this.runner.programBuffer);
-    const { value, outMs } = await this.runner.program(KVM.GET_NESTED_STATE);
+    const { value, outMs } = await this.runner.program(KVM.GET_NESTED_STATE).catch((error: unknown) => {
+      throw this.closed ? deleted() : error;
+    });
     if (value !== 0) throw new Error(`KVM_GET_NESTED_STATE answered ${value}`);
     return { bytes: takeGot(this.runner.programBuffer), outMs, time: Date.now() };
   }

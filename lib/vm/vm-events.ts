@@ -4,7 +4,9 @@ export type VmEvent =
   | { readonly kind: 'changed'; readonly time: number }
   | { readonly kind: 'exit'; readonly time: number; readonly vcpuIndex: number; readonly exit: string }
   | ConsoleEvent
-  | { readonly kind: 'deleted'; readonly time: number };
+  | { readonly kind: 'deleted'; readonly time: number }
+  /** vcpud is ending: nobody is told anything any more. */
+  | { readonly kind: 'ending' };
 
 /** Output on the debug console. */
 export interface ConsoleEvent {

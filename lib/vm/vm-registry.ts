@@ -57,6 +57,12 @@ export class VmRegistry {
     await this.whileBusy(id, () => vm.close());
   }
 
+  /** From now on no VMs are made, and watchers are sent away; calls under way go on. */
+  beginEnding(): void {
+    this.ending = true;
+    for (const vm of this.vms.values()) vm.dismissWatchers();
+  }
+
   /** Ends every VM; no more are made. */
   async close(): Promise<void> {
     this.ending = true;

@@ -297,6 +297,12 @@ export class Vm {
     return () => this.watchers.delete(watcher);
   }
 
+  /** Sends the watchers away: vcpud is ending, and an open stream would hold it. */
+  dismissWatchers(): void {
+    this.tell({ kind: 'ending' });
+    this.watchers.clear();
+  }
+
   /** Ends every thread and frees all there is. Calls under way end with VM_DELETED. Never fails, never twice. */
   close(): Promise<void> {
     this.closing ??= (async () => {

@@ -7,6 +7,7 @@ here=$(dirname "$0")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-"${AS:-as}" --64 -o "$tmp/l1.o" "$here/l1.S"
-"${LD:-ld}" -m elf_x86_64 --build-id=none -Ttext=0xffff0000 -e 0xffff0000 -o "$tmp/l1.elf" "$tmp/l1.o"
-"${OBJCOPY:-objcopy}" -O binary -j .text "$tmp/l1.elf" "$out"
+# A tool may be several words: a loader, its options, the program.
+${AS:-as} --64 -o "$tmp/l1.o" "$here/l1.S"
+${LD:-ld} -m elf_x86_64 --build-id=none -Ttext=0xffff0000 -e 0xffff0000 -o "$tmp/l1.elf" "$tmp/l1.o"
+${OBJCOPY:-objcopy} -O binary -j .text "$tmp/l1.elf" "$out"
