@@ -1,5 +1,5 @@
-// What is made from something else: the types of the API (from protos/) and docs/errors.md (from the tables of
-// reasons and rules). `npm run generate` writes them; `generate --check` fails where what is committed is not current.
+// What is made from something else: the types of the API (from protos/) and docs/ (from the tables of
+// reasons, rules and orders). `npm run generate` writes them; `generate --check` fails where what is committed is not current.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,9 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { API_FILES } from '../../lib/api/definitions.js';
 import { errorsPage } from './errors-page.js';
+import { statePage } from './state-page.js';
 
 const TYPES_FOLDER = 'protos/gen';
-const ERRORS_PAGE = 'docs/errors.md';
+/** Pages by their path, with what makes them. */
+const PAGES: Readonly<Record<string, () => string>> = {
+  'docs/errors.md': errorsPage,
+  'docs/state.md': statePage,
+};
 
 /** lib/api/definitions.ts loads the same files with the same options. */
 const TYPE_OPTIONS = [
@@ -56,8 +61,10 @@ function stale(): string[] {
     const types = [...names]
       .filter((name) => wanted.get(name) !== found.get(name))
       .map((n) => `${TYPES_FOLDER}/${n}`);
-    const page = existsSync(ERRORS_PAGE) ? readFileSync(ERRORS_PAGE, 'utf8') : '';
-    return page === errorsPage() ? types : [...types, ERRORS_PAGE];
+    const pages = Object.entries(PAGES)
+      .filter(([path, make]) => !existsSync(path) || readFileSync(path, 'utf8') !== make())
+      .map(([path]) => path);
+    return [...types, ...pages];
   } finally {
     rmSync(fresh, { recursive: true });
   }
@@ -70,6 +77,6 @@ if (process.argv.includes('--check')) {
 } else {
   rmSync(TYPES_FOLDER, { recursive: true, force: true });
   generateTypes(TYPES_FOLDER);
-  writeFileSync(ERRORS_PAGE, errorsPage());
-  process.stdout.write(`wrote ${TYPES_FOLDER} and ${ERRORS_PAGE}\n`);
+  for (const [path, make] of Object.entries(PAGES)) writeFileSync(path, make());
+  process.stdout.write(`wrote ${TYPES_FOLDER}, ${Object.keys(PAGES).join(', ')}\n`);
 }
