@@ -64,6 +64,20 @@ export function guestShape(vcpuCount: number) {
   };
 }
 
+/** What must be in a VM's memory before it starts: the ROM and the parameter block. */
+export function guestImage(parameters: GuestParameters): ReadonlyArray<{ gpa: number; data: Buffer }> {
+  const block = Buffer.alloc(PARAMETERS_BYTES);
+  block.writeUInt32LE(PAGING[parameters.paging], PARAMETER.paging);
+  block.writeUInt32LE(SCENE[parameters.scene], PARAMETER.scene);
+  block.writeBigUInt64LE(BigInt(parameters.increments), PARAMETER.increments);
+  block.writeBigUInt64LE(BigInt(parameters.report), PARAMETER.report);
+  block.writeBigUInt64LE(parameters.gate ? 1n : 0n, PARAMETER.gate);
+  return [
+    { gpa: Number(ROM_GPA), data: readFileSync(romPath()) },
+    { gpa: Number(PARAMETERS_GPA), data: block },
+  ];
+}
+
 /** Creates a VM with the guest in it, paused at its reset vector. */
 export async function createGuest(
   client: VcpudClient,
@@ -73,16 +87,7 @@ export async function createGuest(
 ): Promise<void> {
   const name = `vms/${vmId}`;
   await client.vm.CreateVm({ vmId, vm: guestShape(vcpuCount) });
-  const block = Buffer.alloc(PARAMETERS_BYTES);
-  block.writeUInt32LE(PAGING[parameters.paging], PARAMETER.paging);
-  block.writeUInt32LE(SCENE[parameters.scene], PARAMETER.scene);
-  block.writeBigUInt64LE(BigInt(parameters.increments), PARAMETER.increments);
-  block.writeBigUInt64LE(BigInt(parameters.report), PARAMETER.report);
-  block.writeBigUInt64LE(parameters.gate ? 1n : 0n, PARAMETER.gate);
-  await client.writeMemory([
-    { name, gpa: Number(ROM_GPA), data: readFileSync(romPath()) },
-    { name, gpa: Number(PARAMETERS_GPA), data: block },
-  ]);
+  await client.writeMemory(guestImage(parameters).map((chunk) => ({ name, ...chunk })));
 }
 
 /** Opens the gate at which the guest waits; the VM may be running. */
