@@ -14,6 +14,7 @@ import {
   TIME_SLOTS,
   WANT,
   WORD,
+  windowBytes,
 } from './vcpu-thread-protocol.js';
 
 /** Heap bounds of a vCPU's thread, in MiB: it holds a few buffers and no data of its own. */
@@ -134,6 +135,7 @@ export class VcpuRunner {
 
   /** Lets a parked vCPU run. */
   resume(): void {
+    if (this.quitting) return;
     if (!this.parked || this.dead) throw new Error('resume needs a parked vCPU');
     this.parked = false;
     this.command(WORD.want, WANT.run);
@@ -142,6 +144,8 @@ export class VcpuRunner {
 
   /** Brings the vCPU out of the guest, with pending I/O completed; resolves when it is parked. */
   async park(): Promise<void> {
+    // kvm_run is unmapped once the thread is gone: it must not be kicked then.
+    if (this.quitting) return this.exited;
     if (this.parked || this.dead) return;
     const parked = new Promise<void>((resolve) => this.parkWaiters.push(resolve));
     // The thread may be parking by itself this very moment; then the command says what it does anyway.
@@ -155,6 +159,7 @@ export class VcpuRunner {
    * in its own thread and goes on at once. One program at a time: the caller sees to that.
    */
   async program(request: number): Promise<ProgramResult> {
+    if (this.quitting) throw new Error('the vCPU is going away');
     if (this.active !== undefined) throw new Error('a program is under way on this vCPU');
     if (this.parked) return { value: this.directIoctl(request, this.programBuffer), outMs: 0 };
     return new Promise((resolve, reject) => {
@@ -199,7 +204,7 @@ export class VcpuRunner {
   private take(message: ThreadMessage): void {
     switch (message.kind) {
       case 'console':
-        Atomics.add(this.control, WORD.consoleTaken, message.data.length);
+        Atomics.add(this.control, WORD.consoleTaken, windowBytes(message.data.length));
         Atomics.add(this.control, WORD.commands, 1);
         Atomics.notify(this.control, WORD.commands);
         this.events.console(message.data, message.time);

@@ -15,7 +15,7 @@ export const WORD = {
   programErrno: 4,
   /** The program's ioctl's return value. */
   programValue: 5,
-  /** Bytes of console output that the main thread has taken, modulo 2^32. */
+  /** What the main thread has taken of the console's window, modulo 2^32. */
   consoleTaken: 6,
   /** Counted up at every command, so that the thread can wait for the next one. */
   commands: 7,
@@ -73,3 +73,6 @@ export type ThreadMessage =
 
 /** How much console output may be on its way to the main thread before the guest is held up: 256 KiB. */
 export const CONSOLE_WINDOW_BYTES = 256 * 1024;
+
+/** What a message of this many bytes of output takes of the window: a message costs memory of its own. */
+export const windowBytes = (length: number): number => length + 256;

@@ -16,6 +16,7 @@ import {
   TIME,
   WANT,
   WORD,
+  windowBytes,
 } from './vcpu-thread-protocol.js';
 
 const DEBUG_CONSOLE_PORT = 0xe9;
@@ -47,7 +48,7 @@ function say(message: ThreadMessage): void {
 function flushConsole(): void {
   if (consoleLength === 0) return;
   const data = new Uint8Array(consoleBuffer.subarray(0, consoleLength));
-  consoleSent = (consoleSent + consoleLength) | 0;
+  consoleSent = (consoleSent + windowBytes(consoleLength)) | 0;
   consoleLength = 0;
   say({ kind: 'console', data, time: performance.timeOrigin + performance.now() });
 }
