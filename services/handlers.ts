@@ -29,18 +29,24 @@ export function unary<Request, Response>(
   };
 }
 
-/** A handler that answers with a stream that the service makes as fast as the client takes it. */
+/**
+ * A handler that answers with a stream that the service makes as fast as the client takes it. A message is serialized
+ * before the service is asked for the next one, which it makes while that one is on its way: it may build each
+ * message in the same memory.
+ */
 export function serverStream<Request, Response>(
   log: Logger,
   serve: (request: Request) => AsyncIterable<Response>,
 ): handleServerStreamingCall<Request, Response> {
   return async (call) => {
+    let sent: Promise<void> = Promise.resolve();
     try {
       for await (const message of serve(call.request)) {
+        await sent;
         if (call.cancelled) return;
-        if (!call.write(message)) await writable(call);
-        if (call.cancelled) return;
+        sent = send(call, message);
       }
+      await sent;
       call.end();
     } catch (error) {
       call.emit('error', toStatus(error, log));
@@ -48,22 +54,17 @@ export function serverStream<Request, Response>(
   };
 }
 
-/** Resolves when the stream takes more, or when its client has gone. */
-function writable(call: ServerWritableStream<unknown, unknown>): Promise<void> {
+/** Serializes a message at once, unless another is on its way; resolves when it is out, or its client has gone. */
+function send<Response>(call: ServerWritableStream<unknown, Response>, message: Response): Promise<void> {
   return new Promise((resolve) => {
-    if (call.cancelled) {
-      resolve();
-      return;
-    }
     const done = () => {
-      call.off('drain', done);
       call.off('cancelled', done);
       call.off('close', done);
       resolve();
     };
-    call.once('drain', done);
     call.once('cancelled', done);
     call.once('close', done);
+    call.write(message, done);
   });
 }
 

@@ -13,15 +13,19 @@ import { vcpuName, vmName } from './names.js';
 
 /** google.protobuf.Timestamp of milliseconds since 1970, fractions kept. */
 export function timestamp(ms: number): Timestamp {
-  const seconds = Math.floor(ms / 1000);
-  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) };
+  return secondsAndNanos(ms);
 }
 
 /** google.protobuf.Duration of milliseconds, fractions kept; not negative. */
 export function duration(ms: number): Duration {
-  const whole = Math.max(0, ms);
-  const seconds = Math.floor(whole / 1000);
-  return { seconds, nanos: Math.round((whole - seconds * 1000) * 1e6) };
+  return secondsAndNanos(Math.max(0, ms));
+}
+
+function secondsAndNanos(ms: number): { seconds: number; nanos: number } {
+  const seconds = Math.floor(ms / 1000);
+  const nanos = Math.round((ms - seconds * 1000) * 1e6);
+  // Rounded up to a whole second: a billion nanoseconds is not a legal Duration.
+  return nanos === 1e9 ? { seconds: seconds + 1, nanos: 0 } : { seconds, nanos };
 }
 
 export const byteRanges = (ranges: readonly ByteRange[]): ByteRangeMessage[] =>

@@ -8,11 +8,12 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { api, packageDefinition } from '../lib/api/definitions.js';
+import { letHeapGrow } from '../lib/os/v8-heap.js';
 import { probeHost } from '../lib/vm/host.js';
 import { probeRules } from '../lib/vm/host-rules.js';
 import { VmRegistry } from '../lib/vm/vm-registry.js';
 import { hostService } from './host-service.js';
-import { memoryService } from './memory-service.js';
+import { memoryDefinition, memoryService } from './memory-service.js';
 import { nestedStateService } from './nested-state-service.js';
 import { vcpuService } from './vcpu-service.js';
 import { vmService } from './vm-service.js';
@@ -70,12 +71,13 @@ export async function startServer(
   extend: (server: Server) => void = () => undefined,
 ): Promise<RunningServer> {
   quietGrpc(log);
+  letHeapGrow();
   const { kvm, profile } = probeHost();
   const vms = new VmRegistry(kvm, profile, probeRules(kvm, profile));
   const server = new Server(SERVER_OPTIONS);
   server.addService(api.HostService.service, hostService(vms, log));
   server.addService(api.VmService.service, vmService(vms, log));
-  server.addService(api.MemoryService.service, memoryService(vms, log));
+  server.addService(memoryDefinition, { ...memoryService(vms, log) });
   server.addService(api.VcpuService.service, vcpuService(vms, log));
   server.addService(api.NestedStateService.service, nestedStateService(vms, log));
   const health = new HealthImplementation(Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'SERVING'])));

@@ -6,6 +6,7 @@ import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { attachDetails, type Detail, ERROR_DOMAIN } from '../lib/api/error-details.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
+import { KernelError } from '../lib/os/kernel-error.js';
 
 /** The google.rpc details of an error: always an ErrorInfo, and a BadRequest or PreconditionFailure where it fits. */
 function detailsOf(error: VcpudError): Detail[] {
@@ -27,6 +28,10 @@ export function toStatus(error: unknown, log: Logger): Pick<StatusObject, 'code'
   let known: VcpudError;
   if (error instanceof VcpudError) {
     known = error;
+  } else if (error instanceof KernelError) {
+    log.error({ err: error }, 'the kernel failed a call that does not fail on a sound host');
+    const { call, code: errno } = error;
+    known = VcpudError.of('KERNEL_ERROR', `${call} failed: ${errno}`, { metadata: { call, errno } });
   } else {
     const logId = randomUUID();
     log.error({ err: error, logId }, 'a call failed in a way that vcpud has no name for');

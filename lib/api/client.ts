@@ -150,6 +150,11 @@ export class VcpudClient {
 
 function incoming<T>(call: ClientReadableStream<T>): Incoming<T> {
   let cancelled = false;
+  // A call can fail before anybody iterates it: heard by nobody, its error would end the process.
+  let failure: unknown;
+  call.on('error', (error) => {
+    failure ??= error;
+  });
   return {
     cancel: () => {
       cancelled = true;
@@ -157,6 +162,7 @@ function incoming<T>(call: ClientReadableStream<T>): Incoming<T> {
     },
     async *[Symbol.asyncIterator]() {
       try {
+        if (failure !== undefined) throw failure;
         for await (const message of call) yield message as T;
       } catch (error) {
         if (!cancelled) throw error;

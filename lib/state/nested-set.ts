@@ -5,14 +5,13 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import { EVENTS_LAYOUT, SREGS_LAYOUT } from '../kvm/abi.js';
 import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from '../kvm/cpuid.js';
 import { msrRows } from '../kvm/msrs.js';
-import { UnexpectedReturn } from '../kvm/port.js';
 import { type ByteRange, compareNestedStates } from '../nested/compare.js';
 import { HEADER_BYTES } from '../nested/layout.js';
 import type { KernelFacts, VcpuFacts } from '../nested/rule.js';
 import { checkNestedState } from '../nested/rules.js';
-import { KernelError } from '../os/kernel-error.js';
 import { getNested, NESTED_ACCESS, requireNested } from './nested-access.js';
 import { putBack } from './put-back.js';
+import { nestedRefused } from './refusals.js';
 import { captureVcpu, type StateVcpu, type VcpuSnapshot } from './vcpu-components.js';
 
 /** Which of the rules that vary the kernel at hand enforces, and its format. */
@@ -60,21 +59,6 @@ export function requireValid(bytes: Uint8Array, facts: VcpuFacts, rules: NestedR
   });
 }
 
-/** The error for a SET_NESTED_STATE that the kernel refused although every rule let it pass. */
-export function kernelRefused(error: unknown): VcpudError {
-  const metadata: Record<string, string> =
-    error instanceof KernelError
-      ? { errno: error.code }
-      : { return_value: String(error instanceof UnexpectedReturn ? error.value : error) };
-  const what = error instanceof Error ? error.message : String(error);
-  const message = `the kernel refused the nested state (${what}); no rule known to vcpud foresaw it`;
-  return VcpudError.of('KERNEL_REFUSED_NESTED_STATE', message, {
-    field: 'nested_state.data',
-    metadata,
-    cause: error,
-  });
-}
-
 /** Reads back and compares; throws NESTED_STATE_NOT_HELD where the kernel holds something else. */
 export function requireHeld(vcpu: StateVcpu, bytes: Uint8Array): { held: Buffer; ignored: ByteRange[] } {
   const held = getNested(vcpu);
@@ -108,7 +92,8 @@ export function setNestedState(
     NESTED_ACCESS.set(vcpu, bytes.length < HEADER_BYTES ? Buffer.alloc(HEADER_BYTES) : Buffer.from(bytes));
     return requireHeld(vcpu, bytes);
   } catch (error) {
-    const refusal = error instanceof VcpudError ? error : kernelRefused(error);
-    throw refusal.with({ vcpu_holds: putBack(vcpu, former) });
+    const holds = putBack(vcpu, former);
+    const refusal = error instanceof VcpudError ? error : nestedRefused('nested_state.data', error);
+    throw refusal.with({ vcpu_holds: holds });
   }
 }

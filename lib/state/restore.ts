@@ -2,33 +2,47 @@
 // before it, the errors it ends in, and the way back.
 
 import { VcpudError } from '../errors/vcpud-error.js';
-import { MsrRefused } from '../kvm/msrs.js';
 import type { ByteRange } from '../nested/compare.js';
-import { KernelError } from '../os/kernel-error.js';
 import { getNested, NESTED_ACCESS, nestedNotSupported } from './nested-access.js';
-import { kernelRefused, type NestedRules, requireHeld, requireValid, vcpuFacts } from './nested-set.js';
+import { type NestedRules, requireHeld, requireValid, vcpuFacts } from './nested-set.js';
 import { putBack } from './put-back.js';
+import { nestedRefused, partRefused } from './refusals.js';
 import {
   captureVcpu,
   missizedParts,
   RestoreFailed,
+  type RestoreStep,
   restoreVcpu,
   type StateVcpu,
   type VcpuSnapshot,
 } from './vcpu-components.js';
 
-/** errnos by which the kernel says that it does not like the values given; any other is a failing host. */
-const REFUSALS = new Set(['EINVAL', 'EBUSY', 'E2BIG', 'EPERM', 'ENXIO', 'EOPNOTSUPP']);
+/** What the API calls the part that a step gives, where that is not the step's own name. */
+const FIELDS: Readonly<Partial<Record<RestoreStep, string>>> = {
+  tscKhz: 'tsc_khz',
+  mpState: 'mp_state',
+  vmxPrerequisites: 'msrs',
+  tscDeadline: 'msrs',
+  leaveNested: 'nested_state',
+  nested: 'nested_state',
+};
+
+const fieldOf = (step: RestoreStep): string => FIELDS[step] ?? step;
 
 /** Checks all that can be checked before the kernel sees anything. `path` is the field that holds the state. */
-function requireRestorable(vcpu: StateVcpu, snapshot: VcpuSnapshot, rules: NestedRules, path: string): void {
+export function requireRestorable(
+  vcpu: StateVcpu,
+  snapshot: VcpuSnapshot,
+  rules: NestedRules,
+  path: string,
+): void {
   const wrong = missizedParts(vcpu.shape, snapshot);
   const first = wrong[0];
   if (first !== undefined) {
-    const all = wrong.map(({ part, expected }) => `${part} must be ${expected}`).join('; ');
+    const all = wrong.map(({ part, expected }) => `${fieldOf(part)} must be ${expected}`).join('; ');
     throw VcpudError.of('STATE_SIZE_WRONG', `the state is not of this kernel's shape: ${all}`, {
-      field: `${path}.${first.part}`,
-      metadata: { part: first.part, expected: first.expected },
+      field: `${path}.${fieldOf(first.part)}`,
+      metadata: { part: fieldOf(first.part), expected: first.expected },
     });
   }
   if (vcpu.shape.nested === undefined) {
@@ -44,26 +58,8 @@ function stepError(error: unknown, path: string): VcpudError {
   if (error instanceof VcpudError) return error;
   if (!(error instanceof RestoreFailed)) throw error;
   const { step, cause } = error;
-  if (step === 'nested') return kernelRefused(cause);
-  const field = `${path}.${step}`;
-  if (cause instanceof MsrRefused) {
-    const metadata = {
-      msr: `0x${cause.index.toString(16)}`,
-      value: `0x${cause.wanted.toString(16)}`,
-      held: cause.held === undefined ? 'unreadable' : `0x${cause.held.toString(16)}`,
-    };
-    return VcpudError.of('MSR_REFUSED', cause.message, { field, metadata, cause });
-  }
-  const errno = cause instanceof KernelError ? cause.code : 'none';
-  const metadata = { part: step, errno };
-  if (REFUSALS.has(errno)) {
-    return VcpudError.of('KERNEL_REFUSED_STATE', `the kernel refused ${step}: ${errno}`, {
-      field,
-      metadata,
-      cause,
-    });
-  }
-  return VcpudError.of('KERNEL_ERROR', `setting ${step} failed: ${errno}`, { metadata, cause });
+  if (step === 'nested') return nestedRefused(`${path}.nested_state.data`, cause);
+  return partRefused(fieldOf(step), `${path}.${fieldOf(step)}`, cause);
 }
 
 /**

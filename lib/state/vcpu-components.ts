@@ -148,7 +148,7 @@ export const CAPTURE_ORDER: ReadonlyArray<readonly [part: ComponentName, reason:
   ['cpuid', 'a constant of the vCPU; bits such as OSXSAVE follow CR4 and are read after it'],
 ];
 
-type RestoreStep = ComponentName | 'leaveNested' | 'vmxPrerequisites' | 'tscDeadline';
+export type RestoreStep = ComponentName | 'leaveNested' | 'vmxPrerequisites' | 'tscDeadline';
 
 /** The order in which a vCPU is given its parts, each with its reason. */
 export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: string]> = [
@@ -172,13 +172,13 @@ export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: s
     'lapic',
     'after the APIC base of sregs and before events, which may hold an interrupt it already acknowledged',
   ],
+  [
+    'regs',
+    "before events: KVM_SET_REGS drops a pending exception; before nested: on SVM entering L2 copies vmcb01's save area, RFLAGS, RSP and RAX among it, into vmcb02",
+  ],
   ['events', 'before nested: a change of SMM makes KVM leave L2 (kvm_leave_nested)'],
   ['mpState', 'after lapic: the kernel refuses some states without one'],
   ['debugregs', 'DR0-DR3, DR6, DR7'],
-  [
-    'regs',
-    "before nested: on SVM entering L2 copies vmcb01's save area, RFLAGS, RSP and RAX among it, into vmcb02",
-  ],
   [
     'nested',
     'last of what decides where the vCPU is: all that it is checked against stands, and RAM is there',

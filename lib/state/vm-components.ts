@@ -2,6 +2,7 @@
 
 import { KVM, SIZE } from '../kvm/abi.js';
 import type { IoctlPort } from '../kvm/port.js';
+import { partRefused } from './refusals.js';
 
 export interface DeviceSnapshot {
   /** struct kvm_clock_data, 48 bytes. */
@@ -45,11 +46,35 @@ export function captureDevices(vm: IoctlPort, shape: DeviceShape): DeviceSnapsho
   };
 }
 
-/** Gives the VM what another held. The clock goes on from where it was: flags 0, without the time that passed. */
+/**
+ * Gives the VM what another held. The clock goes on from where it was: flags 0, without the time that passed.
+ * Throws KERNEL_REFUSED_STATE with the part.
+ */
 export function restoreDevices(vm: IoctlPort, shape: DeviceShape, snapshot: DeviceSnapshot): void {
+  const give = (part: string, request: number, bytes: Buffer) => {
+    try {
+      vm.ioctl(request, bytes);
+    } catch (error) {
+      throw partRefused(part, `state.${part}`, error);
+    }
+  };
   const clock = Buffer.alloc(SIZE.clock);
   snapshot.clock.copy(clock, 0, 0, 8); // the time; flags and the pairs with real time and TSC stay 0
-  vm.ioctl(KVM.SET_CLOCK, clock);
-  if (shape.irqchip) for (const chip of snapshot.irqchips) vm.ioctl(KVM.SET_IRQCHIP, Buffer.from(chip));
-  if (shape.pit && snapshot.pit !== undefined) vm.ioctl(KVM.SET_PIT2, Buffer.from(snapshot.pit));
+  give('clock', KVM.SET_CLOCK, clock);
+  if (shape.irqchip) {
+    snapshot.irqchips.forEach((chip, i) => {
+      give(`irqchips[${i}]`, KVM.SET_IRQCHIP, Buffer.from(chip));
+    });
+  }
+  if (shape.pit && snapshot.pit !== undefined) give('pit', KVM.SET_PIT2, Buffer.from(snapshot.pit));
+}
+
+/** In which way a snapshot is not of a VM of this shape; nothing where it is. */
+export function deviceDifferences(shape: DeviceShape, { irqchips, pit }: DeviceSnapshot): string[] {
+  const expected = shape.irqchip ? CHIP_IDS : [];
+  const ids = irqchips.map((chip) => chip.readUInt32LE(0));
+  const differs: string[] = [];
+  if (ids.join() !== expected.join()) differs.push(`irqchips [${ids}], not [${expected}]`);
+  if ((pit !== undefined) !== shape.pit) differs.push('a PIT on one side only');
+  return differs;
 }

@@ -9,9 +9,14 @@ import type { ByteRange } from '../nested/compare.js';
 import { KernelError } from '../os/kernel-error.js';
 import { type NestedRules, setNestedState } from '../state/nested-set.js';
 import { FORMER_STATE, putBack } from '../state/put-back.js';
-import { restoreOrPutBack } from '../state/restore.js';
+import { requireRestorable, restoreOrPutBack } from '../state/restore.js';
 import type { VcpuSnapshot } from '../state/vcpu-components.js';
-import { captureDevices, type DeviceSnapshot, restoreDevices } from '../state/vm-components.js';
+import {
+  captureDevices,
+  type DeviceSnapshot,
+  deviceDifferences,
+  restoreDevices,
+} from '../state/vm-components.js';
 import { checkRegions, GuestMemory, IDENTITY_MAP_GPA, type MemoryRegion, TSS_GPA } from './guest-memory.js';
 import type { HostProfile } from './host.js';
 import { Mutex } from './mutex.js';
@@ -226,8 +231,8 @@ export class Vm {
     validateOnly: boolean,
   ): Promise<{ held: Buffer; ignored: ByteRange[] }> {
     const vcpu = this.vcpu(index);
-    return this.exclusively(caller, () => {
-      this.requirePaused();
+    return this.exclusively(caller, async () => {
+      await this.requirePaused();
       const result = setNestedState(vcpu, bytes, this.rules, validateOnly);
       if (!validateOnly) this.touch();
       return result;
@@ -237,8 +242,8 @@ export class Vm {
   /** Gives one vCPU a whole state. The VM must be paused. */
   restoreVcpu(caller: Caller, index: number, snapshot: VcpuSnapshot): Promise<ByteRange[]> {
     const vcpu = this.vcpu(index);
-    return this.exclusively(caller, () => {
-      this.requirePaused();
+    return this.exclusively(caller, async () => {
+      await this.requirePaused();
       const { halted, given } = this.takeHalted(snapshot);
       const ignored = restoreOrPutBack(vcpu, given, this.rules);
       this.revive(vcpu, halted);
@@ -248,19 +253,24 @@ export class Vm {
 
   /** Gives the VM what another of its shape held. It must be paused; its memory is there already. */
   restore(caller: Caller, snapshot: VmSnapshot): Promise<void> {
-    return this.exclusively(caller, () => {
-      this.requirePaused();
+    return this.exclusively(caller, async () => {
+      await this.requirePaused();
       this.requireSameShape(snapshot);
+      const taken = snapshot.vcpus.map((vcpu) => this.takeHalted(vcpu));
+      // All checks before the first change: a bad last vCPU must not cost the others a way there and back.
+      for (const vcpu of this.vcpus) {
+        requireRestorable(vcpu, taken[vcpu.index]?.given ?? {}, this.rules, `state.vcpus[${vcpu.index}]`);
+      }
       const formerDevices = captureDevices(this.port, this.config);
       const former = this.vcpus.map((vcpu) => vcpu.capture());
-      const taken = snapshot.vcpus.map((vcpu) => this.takeHalted(vcpu));
       let given = 0;
       try {
         // Devices first: a LAPIC's timer and a kvmclock are armed by vCPU state, against this clock.
         restoreDevices(this.port, this.config, snapshot.devices);
         for (const vcpu of this.vcpus) {
           const part = taken[vcpu.index];
-          if (part !== undefined) restoreOrPutBack(vcpu, part.given, this.rules, `vcpus[${vcpu.index}]`);
+          if (part !== undefined)
+            restoreOrPutBack(vcpu, part.given, this.rules, `state.vcpus[${vcpu.index}]`);
           given += 1;
         }
       } catch (error) {
@@ -270,10 +280,10 @@ export class Vm {
           return answer === FORMER_STATE ? '' : `vcpus[${index}]: ${answer}`;
         });
         restoreDevices(this.port, this.config, formerDevices);
-        const unlike = holds.filter((text) => text !== '');
-        if (error instanceof VcpudError && unlike.length > 0)
-          throw error.with({ vcpu_holds: unlike.join('; ') });
-        throw error;
+        if (!(error instanceof VcpudError)) throw error;
+        const own = error.details.metadata?.['vcpu_holds'] ?? FORMER_STATE;
+        if (own !== FORMER_STATE) holds.push(`vcpus[${given}]: ${own}`);
+        throw error.with({ vcpu_holds: holds.filter((text) => text !== '').join('; ') || FORMER_STATE });
       }
       for (const vcpu of this.vcpus) this.revive(vcpu, taken[vcpu.index]?.halted ?? false);
     });
@@ -335,8 +345,10 @@ export class Vm {
 
   private async whileParked<T>(vcpus: readonly Vcpu[], task: () => T): Promise<Captured<T>> {
     const since = performance.now();
-    const wereRunning = this.running ? vcpus.filter(({ isParked }) => !isParked) : [];
-    await Promise.all(wereRunning.map((vcpu) => vcpu.park()));
+    const out = vcpus.filter(({ isParked }) => !isParked);
+    // In a VM that just stopped by itself there can be vCPUs on their way out: waited for, but not made to run again.
+    const wereRunning = this.running ? out : [];
+    await Promise.all(out.map((vcpu) => vcpu.park()));
     if (this.closing !== undefined) throw deleted();
     try {
       const state = task();
@@ -346,8 +358,9 @@ export class Vm {
     }
   }
 
-  private requirePaused(): void {
-    if (!this.running) return;
+  /** Throws VM_RUNNING for a VM that runs. In one that just stopped by itself the last vCPUs are waited for. */
+  private async requirePaused(): Promise<void> {
+    if (!this.running) return this.parkAll();
     throw VcpudError.of('VM_RUNNING', `VM ${this.config.id} runs: pause it first`, {
       subject: `vms/${this.config.id}`,
       metadata: { vm: this.config.id },
@@ -359,8 +372,7 @@ export class Vm {
       snapshot.vcpus.length === this.vcpus.length
         ? ''
         : `${snapshot.vcpus.length} vCPUs, not ${this.vcpus.length}`,
-      snapshot.devices.irqchips.length > 0 === this.config.irqchip ? '' : 'an irqchip on one side only',
-      (snapshot.devices.pit !== undefined) === this.config.pit ? '' : 'a PIT on one side only',
+      ...deviceDifferences(this.config, snapshot.devices),
     ].filter((what) => what !== '');
     if (differs.length === 0) return;
     const message = `the state is of a VM of another shape: ${differs.join('; ')}`;

@@ -3,6 +3,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { VcpudError } from '../../errors/vcpud-error.js';
+import { KernelError } from '../../os/kernel-error.js';
 import { mmapShared, munmap } from '../../os/libc.js';
 import { KVM } from '../abi.js';
 import { NativePort } from './native-port.js';
@@ -31,13 +32,24 @@ export function openKvm(): NativePort {
     throw VcpudError.of('KVM_UNAVAILABLE', message, { metadata: { errno: code }, cause: error });
   }
   const kvm = new NativePort(fd);
-  const version = kvm.ioctl(KVM.GET_API_VERSION, 0);
-  if (version !== EXPECTED_API_VERSION) {
-    closeSync(fd);
-    const message = `/dev/kvm speaks API version ${version}; vcpud needs ${EXPECTED_API_VERSION}`;
-    throw VcpudError.of('KVM_UNAVAILABLE', message, { metadata: { api_version: String(version) } });
+  const version = apiVersion(kvm);
+  if (version === EXPECTED_API_VERSION) return kvm;
+  closeSync(fd);
+  const message =
+    version === undefined
+      ? 'what stands at /dev/kvm is not KVM: pass the real device into this container, or load the kvm_amd or kvm_intel module'
+      : `/dev/kvm speaks API version ${version}; vcpud needs ${EXPECTED_API_VERSION}: update the kernel`;
+  throw VcpudError.of('KVM_UNAVAILABLE', message, { metadata: { api_version: String(version ?? 'none') } });
+}
+
+/** KVM_GET_API_VERSION; undefined where the file is something else (/dev/null bound over it, say). */
+function apiVersion(kvm: NativePort): number | undefined {
+  try {
+    return kvm.ioctl(KVM.GET_API_VERSION, 0);
+  } catch (error) {
+    if (error instanceof KernelError) return undefined;
+    throw error;
   }
-  return kvm;
 }
 
 /** KVM_CHECK_EXTENSION. */

@@ -1,0 +1,45 @@
+// What a command reads, writes and listens to. Commands know this interface only, so that tests run them in their
+// own process.
+
+export interface Io {
+  /** Standard input's bytes, as they come. */
+  stdin(): AsyncIterable<Buffer>;
+  /** Writes to standard output; resolves when it is taken. Rejects with ReaderGone where nobody reads any more. */
+  out(data: string | Uint8Array): Promise<void>;
+  /** Writes to standard error. */
+  err(text: string): void;
+  /** Whether standard error is a terminal: somebody may be waiting for progress there. */
+  readonly errIsTerminal: boolean;
+  /** Calls the handler at Ctrl-C, once, instead of ending the process; gives the function that takes it back. */
+  onInterrupt(handler: () => void): () => void;
+}
+
+/** Standard output's reader has had enough, as in `vcpuctl vm list | head -1`: no failure. */
+export class ReaderGone extends Error {
+  constructor() {
+    super('standard output is closed');
+    this.name = 'ReaderGone';
+  }
+}
+
+export function processIo(): Io {
+  // Each write is told of its own failure; without listeners the event would end the process as well.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  return {
+    stdin: () => process.stdin,
+    out: (data) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(data, (error) => {
+          if (error === undefined || error === null) resolve();
+          else reject((error as NodeJS.ErrnoException).code === 'EPIPE' ? new ReaderGone() : error);
+        });
+      }),
+    err: (text) => void process.stderr.write(text),
+    errIsTerminal: process.stderr.isTTY === true,
+    onInterrupt: (handler) => {
+      process.once('SIGINT', handler);
+      return () => void process.off('SIGINT', handler);
+    },
+  };
+}

@@ -1,0 +1,163 @@
+// The program: groups of commands, each in a file of its own that is loaded when it is called, the options that
+// all have, and what becomes of an error.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError, Option } from 'commander';
+import { DEFAULT_ENDPOINT, endpoint, seconds } from './arguments.js';
+import {
+  EXIT_STATUSES,
+  exitStatusOf,
+  failureJson,
+  failureOf,
+  failureText,
+  Interrupted,
+  VcpuctlError,
+} from './failure.js';
+import { type Io, ReaderGone } from './io.js';
+import { details, examples } from './output.js';
+import { type Act, actWith, type GlobalOptions } from './session.js';
+
+interface Group {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<{ register(group: Command, act: Act): void }>;
+}
+
+export const GROUPS: readonly Group[] = [
+  { name: 'host', summary: 'what the host can do', load: () => import('./host.js') },
+  { name: 'vm', summary: 'make, run, watch, move and delete VMs', load: () => import('./vm.js') },
+  { name: 'memory', summary: 'read and write guest memory', load: () => import('./memory.js') },
+  { name: 'vcpu', summary: 'vCPUs, and everything that one holds', load: () => import('./vcpu.js') },
+  {
+    name: 'nested',
+    summary: 'nested-virtualization state: get, set, reset, list',
+    load: () => import('./nested.js'),
+  },
+];
+
+const DEFAULT_TIMEOUT_S = 60;
+
+/** The package's version, found without loading the API. */
+function version(): string {
+  for (
+    let folder = dirname(fileURLToPath(import.meta.url));
+    folder !== dirname(folder);
+    folder = dirname(folder)
+  ) {
+    try {
+      const manifest: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      return String((manifest as { version?: unknown }).version);
+    } catch {
+      // Not this folder: the one above.
+    }
+  }
+  return 'unknown';
+}
+
+const HELP = `
+VMs are named vms/{vm}, or {vm} for short, and vCPUs vms/{vm}/vcpus/{index}, or
+{vm}/{index}. Addresses and sizes are decimal or 0x hexadecimal, with K, M, G or
+T for powers of 1024.
+
+With --json a command prints one JSON document: the answer of its rpc, as proto3
+JSON (streams print one a line). An error is one JSON object on standard error:
+code, reason, message, metadata, fieldViolations.
+
+Exit status:
+${details(EXIT_STATUSES.map(({ status, when }) => [`  ${status}`, when]))}
+gRPC codes that have a status of their own:
+${details(EXIT_STATUSES.filter(({ status }) => status >= 3 && status < 130).map(({ status, codes }) => [`  ${status}`, codes.join(', ')]))}`;
+
+function buildProgram(io: Io, write: { out(text: string): void; err(text: string): void }): Command {
+  const program = new Command('vcpuctl')
+    .description('The command line of vcpud: VMs of this host, their vCPUs and nested-virtualization state.')
+    .usage('[options] <group> <command>')
+    .version(version())
+    .addOption(
+      new Option('--endpoint <endpoint>', 'unix:///PATH or tcp://127.0.0.1:PORT')
+        .env('VCPUD_ENDPOINT')
+        .argParser(endpoint)
+        .default(endpoint(DEFAULT_ENDPOINT), DEFAULT_ENDPOINT),
+    )
+    .option('--json', 'for programs: JSON instead of text')
+    .option(
+      '--timeout <seconds>',
+      'how long a call may take, or a stream stand still',
+      seconds,
+      DEFAULT_TIMEOUT_S,
+    )
+    .helpCommand(false)
+    .addHelpText('after', HELP + examples('host', 'vm list', 'nested get web/0', 'help nested get'))
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    // Messages of commander's own are written by `run`, with all the others.
+    .configureOutput({ writeOut: write.out, writeErr: write.err, outputError: () => undefined });
+  const act = actWith(io);
+  const load = async (command: Command) => {
+    const group = GROUPS.find(({ name }) => name === command.name());
+    if (group !== undefined) (await group.load()).register(command, act);
+  };
+  for (const { name, summary } of GROUPS) program.command(name).description(summary).helpCommand(false);
+  program
+    .command('help')
+    .description('what --help shows, of a command')
+    .argument('[words...]', 'a group, or a group and a command')
+    .action((words: readonly string[]) => showHelp(program, load, words));
+  program.hook('preSubcommand', (_program, command) => load(command));
+  return program;
+}
+
+/** Ends with a CommanderError, as --help does. */
+async function showHelp(
+  program: Command,
+  load: (group: Command) => Promise<void>,
+  words: readonly string[],
+): Promise<void> {
+  let command = program;
+  for (const word of words) {
+    const next = command.commands.find((each) => each.name() === word);
+    if (next === undefined) return command.error(`error: unknown command '${word}'`);
+    if (command === program) await load(next);
+    command = next;
+  }
+  command.help();
+}
+
+/** Runs one command line, and gives the exit status. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  let shown = '';
+  const program = buildProgram(io, {
+    out: (text) => {
+      shown += text;
+    },
+    err: io.err,
+  });
+  try {
+    try {
+      await program.parseAsync([...args], { from: 'user' });
+    } finally {
+      if (shown !== '') await io.out(shown);
+    }
+    return exitStatusOf('OK');
+  } catch (error) {
+    return report(error, program.opts<GlobalOptions>().endpoint.text, args.includes('--json'), io);
+  }
+}
+
+/** Says what went wrong; gives the exit status. */
+async function report(error: unknown, endpointText: string, json: boolean, io: Io): Promise<number> {
+  if (error instanceof ReaderGone) return exitStatusOf('OK');
+  if (error instanceof Interrupted) return exitStatusOf('INTERRUPTED');
+  if (error instanceof CommanderError && error.exitCode === 0) return exitStatusOf('OK');
+  // A group without a command: its help has been shown, on standard error.
+  if (error instanceof CommanderError && error.code === 'commander.help') return exitStatusOf('USAGE');
+  const failure = await failureOf(error instanceof CommanderError ? usage(error) : error, endpointText);
+  io.err(json ? failureJson(failure) : failureText(failure));
+  return exitStatusOf(failure.code);
+}
+
+function usage(error: CommanderError): VcpuctlError {
+  return new VcpuctlError('USAGE', '', error.message.replace(/^error: /, ''));
+}

@@ -1,0 +1,275 @@
+// vcpuctl vm: VmService.
+
+import type { Command } from 'commander';
+import type { GetVmStateResponse__Output } from '../../protos/gen/vcpud/v1/GetVmStateResponse.js';
+import type { Vm__Output } from '../../protos/gen/vcpud/v1/Vm.js';
+import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
+import { count, type Region, regions, vmId, vmName } from './arguments.js';
+import { Interrupted } from './failure.js';
+import { readState, saveState } from './files.js';
+import {
+  type Detail,
+  details,
+  examples,
+  hex,
+  plural,
+  roundSize,
+  size,
+  stopTime,
+  table,
+  time,
+  word,
+  yesNo,
+} from './output.js';
+import { allVms } from './pages.js';
+import type { Act, Session } from './session.js';
+import { Stall } from './stall.js';
+import { vcpuDetails } from './vcpu-view.js';
+import { WatchLines } from './watch-lines.js';
+
+const STATE_FILE = `
+A state file is the API's message vcpud.v1.VmState (protos/vcpud/v1/vm.proto) in
+protobuf's binary encoding: every vCPU, the clock and the in-kernel devices.
+Guest memory is not in it: see vcpuctl memory.
+`;
+
+interface CreateOptions {
+  readonly memory: readonly Region[];
+  readonly vcpus: number;
+  readonly irqchip?: true;
+  readonly pit?: true;
+}
+
+export function register(group: Command, act: Act): void {
+  group.addHelpText(
+    'after',
+    examples('vm create web --memory 0:64M --vcpus 2', 'vm watch web', 'vm delete web'),
+  );
+
+  group
+    .command('create')
+    .description('make a VM, paused at power-on state')
+    .argument('<id>', '1 to 63 of a-z, 0-9 and -, beginning with a letter', vmId)
+    .requiredOption('--memory <gpa:size>', 'a region of guest memory; give it once for each', regions)
+    .option('--vcpus <count>', 'how many vCPUs', count, 1)
+    .option('--irqchip', "with KVM's in-kernel irqchip")
+    .option('--pit', "with KVM's in-kernel PIT; needs --irqchip")
+    .addHelpText(
+      'after',
+      examples(
+        'vm create web --memory 0:64M --memory 0xffff0000:64K',
+        'vm create web --memory 0:1G --vcpus 4 --irqchip --pit',
+      ),
+    )
+    .action(
+      act(async (session, id: string, options: CreateOptions) => {
+        const vm = {
+          vcpuCount: options.vcpus,
+          memoryRegions: options.memory.map(({ gpa, bytes }) => ({
+            gpa: String(gpa),
+            sizeBytes: String(bytes),
+          })),
+          irqchip: options.irqchip === true,
+          pit: options.pit === true,
+        };
+        const client = await session.connect();
+        const answer = await client.vm.CreateVm({ vmId: id, vm });
+        await session.answer('CreateVmResponse', answer, vmText);
+      }),
+    );
+
+  group
+    .command('get')
+    .description('describe a VM')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .addHelpText('after', examples('vm get web'))
+    .action(
+      act(async (session, name: string) => {
+        const client = await session.connect();
+        await session.answer('GetVmResponse', await client.vm.GetVm({ name }), vmText);
+      }),
+    );
+
+  group
+    .command('list')
+    .description('list all VMs of this vcpud')
+    .addHelpText('after', examples('vm list', "--json vm list | jq -r '.vms[].name'"))
+    .action(
+      act(async (session) => {
+        const vms = await allVms(await session.connect());
+        await session.answer('ListVmsResponse', { vms }, listText);
+      }),
+    );
+
+  group
+    .command('delete')
+    .description('end a VM, running or not, and free all it had')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .addHelpText('after', examples('vm delete web'))
+    .action(
+      act(async (session, name: string) => {
+        const client = await session.connect();
+        await session.answer(
+          'DeleteVmResponse',
+          await client.vm.DeleteVm({ name }),
+          () => `${name} is deleted\n`,
+        );
+      }),
+    );
+
+  group
+    .command('run')
+    .description("let a paused VM's vCPUs run")
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .addHelpText('after', examples('vm run web'))
+    .action(
+      act(async (session, name: string) => {
+        const client = await session.connect();
+        await session.answer('RunVmResponse', await client.vm.RunVm({ name }), vmText);
+      }),
+    );
+
+  group
+    .command('pause')
+    .description('bring every vCPU out of the guest, pending I/O completed')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .addHelpText('after', examples('vm pause web'))
+    .action(
+      act(async (session, name: string) => {
+        const client = await session.connect();
+        await session.answer('PauseVmResponse', await client.vm.PauseVm({ name }), vmText);
+      }),
+    );
+
+  group
+    .command('watch')
+    .description('show what happens to a VM until it is deleted (status 0) or Ctrl-C (status 130)')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .option('--history', 'begin with what the debug console has shown so far (the last 64 KiB)')
+    .addHelpText(
+      'after',
+      `\nLines are UTC time and what happened; with --json each event is one JSON line.\n${examples(
+        'vm watch web --history',
+        "--json vm watch web | jq -r 'select(.vm) | .vm.runState'",
+      )}`,
+    )
+    .action(act(watch));
+
+  group
+    .command('get-state')
+    .description('take what a VM holds beside its memory: every vCPU from one stop, the clock, the devices')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .option('--out <file>', 'write the state there, instead of showing what it says')
+    .addHelpText('after', STATE_FILE + examples('vm get-state web --out web.state', 'vm get-state web'))
+    .action(act(getState));
+
+  group
+    .command('set-state')
+    .description('give a paused VM of the same shape what another held; write its memory first')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .requiredOption('--in <file>', 'a state file, or - for standard input')
+    .addHelpText('after', STATE_FILE + examples('vm set-state copy --in web.state'))
+    .action(
+      act(async (session, name: string, options: { readonly in: string }) => {
+        const state = await readState(session.io, 'VmState', options.in);
+        const client = await session.connect();
+        await session.answer('SetVmStateResponse', await client.vm.SetVmState({ name, state }), vmText);
+      }),
+    );
+}
+
+function vmText({ vm }: { readonly vm: Vm__Output | null }): string {
+  if (vm === null) return '';
+  const rows: Detail[] = [
+    ['name', vm.name],
+    ['state', runState(vm)],
+  ];
+  if (vm.stop !== null) {
+    const { reason, vcpuIndex, message } = vm.stop;
+    rows.push(['stopped by', `vCPU ${vcpuIndex}, ${word(reason, 'VM_STOP_REASON')}: ${message}`]);
+  }
+  rows.push(['vCPUs', String(vm.vcpuCount)]);
+  vm.memoryRegions.forEach(({ gpa, sizeBytes }, i) => {
+    rows.push([i === 0 ? 'memory' : '', `${hex(gpa)}: ${size(sizeBytes)}`]);
+  });
+  rows.push(
+    ['irqchip', yesNo(vm.irqchip)],
+    ['PIT', yesNo(vm.pit)],
+    ['driver', word(vm.driver, 'DRIVER').toLowerCase()],
+    ['created', time(vm.createTime)],
+    ['updated', time(vm.updateTime)],
+  );
+  return details(rows);
+}
+
+const runState = (vm: Vm__Output): string => word(vm.runState, 'VM_RUN_STATE').toLowerCase();
+
+function listText({ vms }: { readonly vms: readonly Vm__Output[] }): string {
+  const rows = vms.map((vm) => {
+    const bytes = vm.memoryRegions.reduce((sum, { sizeBytes }) => sum + BigInt(sizeBytes), 0n);
+    return [vm.name, runState(vm), String(vm.vcpuCount), roundSize(bytes), time(vm.createTime)];
+  });
+  return table(['NAME', 'STATE', 'VCPUS', 'MEMORY', 'CREATED'], rows);
+}
+
+async function watch(session: Session, name: string, options: { readonly history?: true }): Promise<void> {
+  const client = await session.connect();
+  const stream = client.watchVm({ name, consoleHistory: options.history === true });
+  let ended: Error | undefined;
+  const end = (error: Error) => {
+    ended ??= error;
+    stream.cancel();
+  };
+  const forget = session.io.onInterrupt(() => end(new Interrupted()));
+  // The first event, what the VM is now, comes at once; the others when they do.
+  const first = new Stall(session.timeoutMs, end);
+  const lines = new WatchLines();
+  const show = async (text: string) => {
+    if (text !== '') await session.io.out(text);
+  };
+  try {
+    first.waiting();
+    for await (const event of stream) {
+      first.moved();
+      if (session.json) await session.jsonLine('WatchVmResponse', event);
+      else await show(lines.take(event));
+    }
+  } finally {
+    first.moved();
+    forget();
+    await show(lines.flush());
+  }
+  if (ended !== undefined) throw ended;
+}
+
+async function getState(session: Session, name: string, options: { readonly out?: string }): Promise<void> {
+  const client = await session.connect();
+  const answer = await client.vm.GetVmState({ name });
+  const { state, stopDuration } = answer;
+  if (options.out === undefined || state === null) {
+    await session.answer('GetVmStateResponse', answer, stateText);
+    return;
+  }
+  const bytes = await saveState('VmState', options.out, state);
+  const { length } = state.vcpus;
+  const text = `${options.out}: ${plural(length, 'vCPU')} of ${name}, ${size(bytes)}; stopped for ${stopTime(stopDuration)}\n`;
+  await session.answer('GetVmStateResponse', { ...answer, state: null }, () => text);
+}
+
+function stateText({ state, stopDuration, captureTime }: GetVmStateResponse__Output): string {
+  const head = details([
+    ['captured', time(captureTime)],
+    ['stopped for', stopTime(stopDuration)],
+    ...(state === null ? [] : deviceRows(state)),
+  ]);
+  const vcpus = (state?.vcpus ?? []).map((vcpu, i) => `vCPU ${i}\n${details(vcpuDetails(vcpu))}`);
+  return [head, ...vcpus].join('\n');
+}
+
+function deviceRows({ clock, irqchips, pit }: VmState__Output): Detail[] {
+  return [
+    ['kvmclock', `${clock.readBigUInt64LE(0)} ns`],
+    ['irqchip', irqchips.length === 0 ? 'none' : 'two PICs and an IOAPIC'],
+    ['PIT', pit.length === 0 ? 'none' : 'yes'],
+  ];
+}

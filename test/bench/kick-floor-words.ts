@@ -1,0 +1,18 @@
+// What kick-floor.ts and its thread share.
+
+/** The words of the shared block (Int32Array). */
+export const FLOOR_WORD = { tid: 0, want: 1, kicks: 2, quiet: 3 } as const;
+
+export const FLOOR_WANT = { hold: 0, run: 1, quit: 2 } as const;
+
+/** Times (Float64Array), in milliseconds of performance.timeOrigin's clock: out of the guest, and about to go in. */
+export const FLOOR_TIME = { out: 0, back: 1 } as const;
+
+/** What the thread is started with. */
+export interface FloorStart {
+  readonly vcpuFd: number;
+  readonly runAddress: number;
+  readonly runLength: number;
+  readonly words: SharedArrayBuffer;
+  readonly times: SharedArrayBuffer;
+}

@@ -1,0 +1,122 @@
+// The floor under a stop of a running vCPU: a VM of the bench's own with the same guest in it, whose one thread does
+// nothing but KVM_RUN. A kick of it costs what the kernel costs and one system call from Node, and nothing else.
+
+import { Worker } from 'node:worker_threads';
+import { KVM_RUN_LAYOUT } from '../../lib/kvm/abi.js';
+import { setCpuid, withApicId } from '../../lib/kvm/cpuid.js';
+import {
+  closePort,
+  closeVcpu,
+  createVcpu,
+  createVm,
+  type VcpuHandle,
+} from '../../lib/kvm/native/kvm-device.js';
+import type { NativePort } from '../../lib/kvm/native/native-port.js';
+import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../../lib/os/libc.js';
+import { GuestMemory } from '../../lib/vm/guest-memory.js';
+import { probeHost } from '../../lib/vm/host.js';
+import { type GuestParameters, guestImage, guestShape } from '../guests/svm-l1/guest.js';
+import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
+
+/** One kick, ms. */
+export interface Kick {
+  /** From KVM_RUN's return to just before KVM_RUN is called again. */
+  readonly outMs: number;
+  /** From the kick to the same. */
+  readonly stopMs: number;
+}
+
+/** How long the guest runs, at least, before its next kick. */
+const RUN_MS = 3;
+
+export class KickFloor {
+  private readonly kvm: NativePort;
+  private readonly vm: NativePort;
+  private readonly vcpu: VcpuHandle;
+  private readonly memory: GuestMemory;
+  private readonly worker: Worker;
+  private readonly words: Int32Array;
+  private readonly times: Float64Array;
+  private readonly run: Buffer;
+
+  /** Makes the VM; resolves when its thread is there. The guest does not run yet. */
+  static async start(parameters: GuestParameters): Promise<KickFloor> {
+    const { kvm, profile } = probeHost();
+    const regions = guestShape(1).memoryRegions.map(({ gpa, sizeBytes }) => ({
+      gpa: BigInt(gpa),
+      bytes: BigInt(sizeBytes),
+    }));
+    const memory = GuestMemory.create('bench-floor', regions);
+    for (const { gpa, data } of guestImage(parameters)) await memory.write(BigInt(gpa), data);
+    const vm = createVm(kvm);
+    memory.giveTo(vm);
+    const vcpu = createVcpu(vm, 0, profile.runBytes);
+    setCpuid(vcpu.port, withApicId(profile.supportedCpuid, 0));
+    return new KickFloor(kvm, vm, vcpu, memory);
+  }
+
+  private constructor(kvm: NativePort, vm: NativePort, vcpu: VcpuHandle, memory: GuestMemory) {
+    this.kvm = kvm;
+    this.vm = vm;
+    this.vcpu = vcpu;
+    this.memory = memory;
+    const start: FloorStart = {
+      vcpuFd: vcpu.port.fd,
+      runAddress: vcpu.runAddress,
+      runLength: vcpu.runLength,
+      words: new SharedArrayBuffer(4 * Object.keys(FLOOR_WORD).length),
+      times: new SharedArrayBuffer(8 * Object.keys(FLOOR_TIME).length),
+    };
+    this.words = new Int32Array(start.words);
+    this.times = new Float64Array(start.times);
+    this.run = viewOf(vcpu.runAddress, vcpu.runLength);
+    this.worker = new Worker(new URL('./kick-floor-worker.js', import.meta.url), { workerData: start });
+  }
+
+  /** Lets the guest run. */
+  resume(): void {
+    this.want(FLOOR_WANT.run);
+  }
+
+  /** Takes the guest out. */
+  hold(): void {
+    Atomics.store(this.words, FLOOR_WORD.want, FLOOR_WANT.hold);
+    this.kick();
+  }
+
+  /**
+   * Kicks the running guest once. This thread sleeps meanwhile, as the main thread of an idle server does: that the
+   * kick has been taken is looked for after some time, so that nothing has to be said by the thread that is timed.
+   */
+  kick(): Kick {
+    Atomics.wait(this.words, FLOOR_WORD.quiet, 0, RUN_MS);
+    const seen = Atomics.load(this.words, FLOOR_WORD.kicks);
+    const kickedAt = performance.timeOrigin + performance.now();
+    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
+    tgkill(Atomics.load(this.words, FLOOR_WORD.tid), INTERRUPT_SIGNAL);
+    while (Atomics.load(this.words, FLOOR_WORD.kicks) === seen) {
+      Atomics.wait(this.words, FLOOR_WORD.quiet, 0, RUN_MS);
+    }
+    const out = this.times[FLOOR_TIME.out] ?? Number.NaN;
+    const back = this.times[FLOOR_TIME.back] ?? Number.NaN;
+    return { outMs: back - out, stopMs: back - kickedAt };
+  }
+
+  /** Ends the thread and frees all there is. */
+  async end(): Promise<void> {
+    const exited = new Promise((resolve) => this.worker.once('exit', resolve));
+    this.want(FLOOR_WANT.quit);
+    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
+    tgkill(Atomics.load(this.words, FLOOR_WORD.tid), INTERRUPT_SIGNAL);
+    await exited;
+    closeVcpu(this.vcpu);
+    closePort(this.vm);
+    closePort(this.kvm);
+    this.memory.close();
+  }
+
+  private want(value: number): void {
+    Atomics.store(this.words, FLOOR_WORD.want, value);
+    Atomics.notify(this.words, FLOOR_WORD.want);
+  }
+}

@@ -1,0 +1,111 @@
+// What the cases stand on: the measured server, guests with a live L2 in it, and how much a place affords.
+
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { VcpudClient } from '../../lib/api/client.js';
+import { createGuest, NORMAL } from '../guests/svm-l1/guest.js';
+import { PARAMETER, PARAMETERS_GPA } from '../guests/svm-l1/layout.js';
+import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
+import { countersOf, Watcher } from '../harness/watcher.js';
+import { MeasuredClient } from './measured-client.js';
+import type { Place } from './row.js';
+
+/** How much is measured: an emulated host is 12 to 40 times slower. */
+export interface Amounts {
+  /** Calls before the first that counts, so that both sides are compiled. */
+  readonly warmUpCalls: number;
+  /** About how long one side's round takes. */
+  readonly roundMs: number;
+  /** Pairs of rounds. */
+  readonly pairs: number;
+}
+
+const AMOUNTS: Readonly<Record<Place, Amounts>> = {
+  'this machine': { warmUpCalls: 3000, roundMs: 300, pairs: 15 },
+  emulated: { warmUpCalls: 200, roundMs: 1200, pairs: 9 },
+};
+
+/** VMMCALLs between two console lines, while it matters when L2 begins to count, and while it is measured. */
+const TALKATIVE = 8;
+export const QUIET = 1 << 30;
+
+/** The server in the place of cli/vcpud.js: see server.ts. */
+const SERVER = join(dirname(fileURLToPath(import.meta.url)), 'server.js');
+
+export class Stage {
+  readonly amounts: Amounts;
+  readonly place: Place;
+  private server: Promise<VcpudProcess> | undefined;
+  private readonly clients: MeasuredClient[] = [];
+  private readonly guests = new Map<string, Promise<string>>();
+
+  constructor(place: Place) {
+    this.place = place;
+    this.amounts = AMOUNTS[place];
+  }
+
+  say(line: string): void {
+    process.stderr.write(`bench: ${line}\n`);
+  }
+
+  /** The one measured server, started when it is first asked for. */
+  vcpud(): Promise<VcpudProcess> {
+    this.server ??= startVcpud([], [SERVER]);
+    return this.server;
+  }
+
+  /** A connection of its own to it. */
+  async connect(): Promise<MeasuredClient> {
+    const client = new MeasuredClient((await this.vcpud()).target);
+    this.clients.push(client);
+    return client;
+  }
+
+  /**
+   * The name of a VM with so many vCPUs, all of them in L2 and paused. It is made when it is first asked for; while
+   * one runs, the others are paused.
+   */
+  guest(vcpus: number): Promise<string> {
+    const id = `live-${vcpus}`;
+    const known = this.guests.get(id) ?? this.makeGuest(id, vcpus);
+    this.guests.set(id, known);
+    return known;
+  }
+
+  private async makeGuest(id: string, vcpus: number): Promise<string> {
+    const { client } = await this.vcpud();
+    const name = `vms/${id}`;
+    const since = performance.now();
+    await createGuest(client, id, { ...NORMAL, report: TALKATIVE }, vcpus);
+    const watcher = new Watcher(client, id);
+    await client.vm.RunVm({ name });
+    const seen = new Set<string>();
+    await watcher.until(
+      'L2 to count on every vCPU',
+      ({ lines }) => {
+        for (const { text } of lines.splice(0)) {
+          if (countersOf(text) !== undefined) seen.add(text.slice(0, text.indexOf(' ')));
+        }
+        return seen.size === vcpus || undefined;
+      },
+      120_000,
+    );
+    watcher.stop();
+    await this.quieten(client, name);
+    await client.vm.PauseVm({ name });
+    this.say(`${vcpus} vCPUs with an L2 each, in ${Math.round(performance.now() - since)} ms`);
+    return name;
+  }
+
+  /** The guest reads how often it is to report anew each time. */
+  private async quieten(client: VcpudClient, name: string): Promise<void> {
+    const data = Buffer.alloc(8);
+    data.writeBigUInt64LE(BigInt(QUIET));
+    await client.writeMemory([{ name, gpa: Number(PARAMETERS_GPA) + PARAMETER.report, data }]);
+  }
+
+  async end(): Promise<void> {
+    for (const client of this.clients) client.close();
+    await (await this.server)?.stop();
+  }
+}

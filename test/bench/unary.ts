@@ -1,0 +1,128 @@
+// Unary GetNestedState of a live L2 against an echo of as many bytes: how long one takes, and how many a second.
+
+import { type Call, type Round, round } from './measured-client.js';
+import type { Measurement, Target } from './row.js';
+import type { Stage } from './stage.js';
+import { alternate, median, medianRatio, type Pair, quantile } from './statistics.js';
+
+const IN_FLIGHT = 64;
+
+const LATENCY: Target = { of: 'ratio', bound: 'at most', value: 1.25 };
+const THROUGHPUT: Target = { of: 'ratio', bound: 'at least', value: 0.8 };
+
+const p50 = ({ latencies }: Round): number => median(latencies);
+const perSecond = ({ calls, ms }: Round): number => (calls / ms) * 1000;
+const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
+
+/** How many calls of a round one side makes: for about roundMs, by what it just took. */
+async function callsOf(stage: Stage, call: Call, inFlight: number): Promise<number> {
+  const { warmUpCalls, roundMs } = stage.amounts;
+  await round(call, Math.ceil(warmUpCalls / 2), inFlight);
+  const { ms, calls } = await round(call, Math.ceil(warmUpCalls / 2), inFlight);
+  return Math.max(inFlight === 1 ? 10 : 2 * inFlight, Math.round((calls * roundMs) / ms));
+}
+
+async function pairsOf(stage: Stage, name: string, inFlight: number): Promise<Pair<Round>[]> {
+  const client = await stage.connect();
+  const get = () => client.get(name);
+  const echo = () => client.echo(name);
+  await callsOf(stage, get, inFlight);
+  const calls = await callsOf(stage, echo, inFlight);
+  return alternate(
+    stage.amounts.pairs,
+    () => round(echo, calls, inFlight),
+    () => round(get, calls, inFlight),
+  );
+}
+
+function latencyRow(name: string, what: string, pairs: readonly Pair<Round>[]): Measurement {
+  const product = pairs.flatMap((pair) => pair.product.latencies);
+  const floor = pairs.flatMap((pair) => pair.floor.latencies);
+  const calls = pairs.reduce((sum, pair) => sum + pair.product.calls, 0);
+  const stops = pairs.flatMap((pair) => pair.product.stops);
+  return {
+    name,
+    what,
+    unit: 'us',
+    measured: median(product) * 1000,
+    floor: median(floor) * 1000,
+    ratio: medianRatio(pairs, p50),
+    details: {
+      calls,
+      'in L2': percent(product.length, calls),
+      'p99 us': quantile(product, 0.99) * 1000,
+      'floor p99 us': quantile(floor, 0.99) * 1000,
+      'stop_duration p50 us': median(stops) * 1000,
+      pairs: pairs.length,
+    },
+  };
+}
+
+function throughputRow(name: string, what: string, pairs: readonly Pair<Round>[]): Measurement {
+  const calls = pairs.reduce((sum, pair) => sum + pair.product.calls, 0);
+  const live = pairs.reduce((sum, pair) => sum + pair.product.latencies.length, 0);
+  return {
+    name,
+    what,
+    unit: 'calls/s',
+    measured: median(pairs.map(({ product }) => perSecond(product))),
+    floor: median(pairs.map(({ floor }) => perSecond(floor))),
+    ratio: medianRatio(pairs, perSecond),
+    details: {
+      calls,
+      'in L2': percent(live, calls),
+      'p50 us': median(pairs.flatMap(({ product }) => product.latencies)) * 1000,
+      'p99 us':
+        quantile(
+          pairs.flatMap(({ product }) => product.latencies),
+          0.99,
+        ) * 1000,
+      'floor p99 us':
+        quantile(
+          pairs.flatMap(({ floor }) => floor.latencies),
+          0.99,
+        ) * 1000,
+      pairs: pairs.length,
+    },
+  };
+}
+
+async function whileRunning<T>(stage: Stage, name: string, task: () => Promise<T>): Promise<T> {
+  const { client } = await stage.vcpud();
+  await client.vm.RunVm({ name });
+  try {
+    return await task();
+  } finally {
+    await client.vm.PauseVm({ name });
+  }
+}
+
+/** p50 with one call at a time: of a running L2, and of a paused one. */
+export async function unary(stage: Stage): Promise<Measurement[]> {
+  const vm = await stage.guest(1);
+  const name = `${vm}/vcpus/0`;
+  const live = await whileRunning(stage, vm, () => pairsOf(stage, name, 1));
+  const paused = await pairsOf(stage, name, 1);
+  return [
+    {
+      ...latencyRow('unary', 'GetNestedState of a running L2, p50, one at a time / echo', live),
+      target: LATENCY,
+    },
+    latencyRow('unary-paused', '  the same of a paused one', paused),
+  ];
+}
+
+/** Calls a second with 64 in flight on one connection. */
+export async function throughput(stage: Stage): Promise<Measurement[]> {
+  const vm = await stage.guest(1);
+  const name = `${vm}/vcpus/0`;
+  const live = await whileRunning(stage, vm, () => pairsOf(stage, name, IN_FLIGHT));
+  const paused = await pairsOf(stage, name, IN_FLIGHT);
+  return [
+    {
+      ...throughputRow('throughput', 'GetNestedState of a running L2, 64 in flight / echo', live),
+      target: THROUGHPUT,
+    },
+    throughputRow('throughput-paused', '  the same of a paused one', paused),
+  ];
+}

@@ -1,0 +1,32 @@
+// What /proc says that a process has: how tests see that nothing leaks and that memory does not grow.
+
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface ProcessFacts {
+  readonly descriptors: number;
+  readonly threads: number;
+  readonly mappings: number;
+}
+
+/** Open descriptors, threads and memory mappings of a process. */
+export function processFacts(pid: number): ProcessFacts {
+  return {
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    threads: readdirSync(`/proc/${pid}/task`).length,
+    mappings: readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n').length - 1,
+  };
+}
+
+/** What the descriptors of a process are open on, such as "anon_inode:kvm-vm" and "/memfd:vcpud-a (deleted)". */
+export function openFiles(pid: number, readLink: (path: string) => string): string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((fd) => readLink(`/proc/${pid}/fd/${fd}`));
+}
+
+const MIB = 1024;
+
+/** The process's own memory in MiB, heap and buffers: guest memory, which is a shared file, doesn't count. */
+export function ownMemoryMib(pid: number): number {
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kib === undefined) throw new Error(`/proc/${pid}/status has no RssAnon`);
+  return Number(kib) / MIB;
+}

@@ -1,0 +1,38 @@
+// Guests of a few bytes of real-mode code at the reset vector: for tests of the run loop that need no L1.
+
+import type { VcpudClient } from '../../lib/api/client.js';
+
+/** A ROM below 4 GiB whose last 16 bytes are the reset vector. */
+const ROM = { gpa: 0xffff_f000, sizeBytes: 0x1000 } as const;
+const RESET_VECTOR = 0xffff_fff0;
+export const TINY_RAM_BYTES = 0x10_0000;
+
+export const TINY_CODE = {
+  /** HLT. */
+  halt: [0xf4],
+  /** again: JMP again. */
+  spin: [0xeb, 0xfe],
+  /** MOV AL, 10; again: OUT 0xE9, AL; JMP again: a console line for each exit, without end. */
+  flood: [0xb0, 0x0a, 0xe6, 0xe9, 0xeb, 0xfc],
+  /** IN AL, 0xE9; OUT 0xE9, AL; HLT: asks whether the console is there, and prints the answer. */
+  echo: [0xe4, 0xe9, 0xe6, 0xe9, 0xf4],
+  /** IN AX, 0x60; HLT. */
+  readKeyboard: [0xe5, 0x60, 0xf4],
+} as const;
+
+export interface TinyShape {
+  readonly vcpuCount: number;
+  readonly irqchip: boolean;
+}
+
+/** Creates a VM that runs the code on each of its vCPUs, paused at the reset vector. */
+export async function createTiny(
+  client: VcpudClient,
+  vmId: string,
+  code: keyof typeof TINY_CODE,
+  { vcpuCount, irqchip }: TinyShape,
+): Promise<void> {
+  const memoryRegions = [{ gpa: 0, sizeBytes: TINY_RAM_BYTES }, ROM];
+  await client.vm.CreateVm({ vmId, vm: { vcpuCount, memoryRegions, irqchip } });
+  await client.writeMemory([{ name: `vms/${vmId}`, gpa: RESET_VECTOR, data: Buffer.from(TINY_CODE[code]) }]);
+}
