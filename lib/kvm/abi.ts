@@ -189,6 +189,9 @@ export const INTERNAL_ERROR_NAMES: ReadonlyMap<number, string> = new Map([
   [4, 'UNEXPECTED_EXIT_REASON'],
 ]);
 
+/** struct kvm_regs: byte offsets of what is used. */
+export const REGS_LAYOUT = { rcx: 16 } as const;
+
 /** struct kvm_sregs and kvm_sregs2: byte offsets of what is used. */
 export const SREGS_LAYOUT = {
   cr0: 224,

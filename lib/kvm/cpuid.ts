@@ -6,12 +6,15 @@ import type { IoctlPort } from './port.js';
 
 const FIRST_TRY_ENTRIES = 128;
 const MOST_ENTRIES = 1024;
+/** No entry consists of such bytes: its padding is 0. */
+const UNTOUCHED = 0xff;
 
 /** The entries of a CPUID table: 40 bytes each, no header. */
 function readTable(port: IoctlPort, request: number): Buffer {
   for (let count = FIRST_TRY_ENTRIES; ; count *= 2) {
-    const table = Buffer.alloc(SIZE.cpuidHeader + SIZE.cpuidEntry * count);
+    const table = Buffer.alloc(SIZE.cpuidHeader + SIZE.cpuidEntry * count, UNTOUCHED);
     table.writeUInt32LE(count, 0);
+    table.writeUInt32LE(0, 4);
     try {
       port.ioctl(request, table);
     } catch (error) {
@@ -19,8 +22,22 @@ function readTable(port: IoctlPort, request: number): Buffer {
       if (error instanceof KernelError && error.code === 'E2BIG' && count < MOST_ENTRIES) continue;
       throw error;
     }
-    return table.subarray(SIZE.cpuidHeader, SIZE.cpuidHeader + SIZE.cpuidEntry * table.readUInt32LE(0));
+    return writtenEntries(table);
   }
+}
+
+/**
+ * The entries that the kernel wrote. Kernels before 6.4 leave KVM_GET_CPUID2's count as it was asked for, and a table
+ * that is given back with more entries than it had is refused by a vCPU that ran: so the bytes themselves tell.
+ */
+function writtenEntries(table: Buffer): Buffer {
+  const end = SIZE.cpuidHeader + SIZE.cpuidEntry * table.readUInt32LE(0);
+  const entries = table.subarray(SIZE.cpuidHeader, end);
+  for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
+    const untouched = entries.subarray(at, at + SIZE.cpuidEntry).every((byte) => byte === UNTOUCHED);
+    if (untouched) return entries.subarray(0, at);
+  }
+  return entries;
 }
 
 /** KVM_GET_SUPPORTED_CPUID on /dev/kvm: what the host can give a guest, SVM or VMX included where nesting is on. */

@@ -2,9 +2,9 @@
 // that runs. Who may touch the vCPU: this side from 'parked' to run(), the thread at all other times.
 
 import { Worker } from 'node:worker_threads';
-import { KVM_RUN_LAYOUT, requestName } from '../kvm/abi.js';
+import { KVM, KVM_RUN_LAYOUT, REGS_LAYOUT, requestName, SIZE } from '../kvm/abi.js';
 import { KernelError } from '../os/kernel-error.js';
-import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../os/libc.js';
+import { INTERRUPT_SIGNAL, ioctlErrno, tgkill, viewOf } from '../os/libc.js';
 import {
   CONTROL_WORDS,
   type ParkReason,
@@ -24,6 +24,9 @@ const THREAD_LIMITS = {
   codeRangeSizeMb: 8,
   stackSizeMb: 1,
 };
+
+/** Most exits of one access without a REP: eight bytes each, of no more than a 64-byte register on two pages. */
+const MOST_ACCESS_PARTS = 16;
 
 export interface RunnerEvents {
   /** The vCPU left the guest by itself: halted, or stopped for good. Not called for parks that park() asked for. */
@@ -52,6 +55,7 @@ export class VcpuRunner {
   private readonly control: Int32Array;
   private readonly times: Float64Array;
   private readonly run: Buffer;
+  private readonly vcpuFd: number;
   private readonly events: RunnerEvents;
   private readonly directIoctl: (request: number, buffer: Uint8Array) => number;
   private readonly exited: Promise<void>;
@@ -80,6 +84,7 @@ export class VcpuRunner {
     this.times = new Float64Array(shared.times);
     this.programBuffer = new Uint8Array(shared.programBuffer);
     this.run = viewOf(start.runAddress, start.runLength);
+    this.vcpuFd = start.vcpuFd;
     this.directIoctl = directIoctl;
     this.events = events;
     this.worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), {
@@ -168,6 +173,30 @@ export class VcpuRunner {
       this.command(WORD.programAsked, (Atomics.load(this.control, WORD.programAsked) + 1) | 0);
       this.kick();
     });
+  }
+
+  /**
+   * Ends what the exit that stopped a parked vCPU left half done: the second half of an IN, an OUT or an MMIO access.
+   * For a vCPU that is about to be given another state, on top of which the kernel would do it at the next KVM_RUN.
+   * The registers are of no meaning afterwards.
+   */
+  dropPendingAccess(): void {
+    if (!this.parked || this.quitting) throw new Error('only a parked vCPU has an access to drop');
+    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
+    // An answer of 0 is a further part of the same access, or the next round of a REP.
+    for (let parts = 1; ioctlErrno(this.vcpuFd, KVM.RUN) === 0; parts += 1) {
+      if (parts === MOST_ACCESS_PARTS) this.endRepetition();
+      else if (parts > 2 * MOST_ACCESS_PARTS)
+        throw new Error('an access of the vCPU does not come to its end');
+    }
+  }
+
+  /** RCX to 0: a REP ends there. */
+  private endRepetition(): void {
+    const regs = Buffer.alloc(SIZE.regs);
+    this.directIoctl(KVM.GET_REGS, regs);
+    regs.writeBigUInt64LE(0n, REGS_LAYOUT.rcx);
+    this.directIoctl(KVM.SET_REGS, regs);
   }
 
   /** Ends the thread; resolves when it is gone and nothing touches the vCPU or its mappings any more. */

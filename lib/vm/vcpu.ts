@@ -114,6 +114,11 @@ export class Vcpu implements StateVcpu {
     return this.runner.park();
   }
 
+  /** Ends what its last exit left half done; it must be parked, and be given another state next. */
+  dropPendingAccess(): void {
+    this.runner.dropPendingAccess();
+  }
+
   /** Everything it holds; it must be parked. Without a LAPIC, being halted is vcpud's own knowledge: it travels as mp_state. */
   capture(): VcpuSnapshot {
     const snapshot = captureVcpu(this, getNested);

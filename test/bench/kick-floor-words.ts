@@ -1,7 +1,7 @@
 // What kick-floor.ts and its thread share.
 
-/** The words of the shared block (Int32Array). */
-export const FLOOR_WORD = { tid: 0, want: 1, kicks: 2, quiet: 3 } as const;
+/** The words of the shared block (Int32Array); `never` changes never, and is what the main thread sleeps on. */
+export const FLOOR_WORD = { want: 0, kicks: 1, never: 2 } as const;
 
 export const FLOOR_WANT = { hold: 0, run: 1, quit: 2 } as const;
 

@@ -1,7 +1,7 @@
 // The thread under kick-floor.ts: KVM_RUN over and over, and stamps when a kick brought it out and when it is about
 // to go in again. It serves no exit: a guest that is measured has none but kicks.
 
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { KVM, KVM_RUN_LAYOUT } from '../../lib/kvm/abi.js';
 import { gettid, ioctlErrno, viewOf } from '../../lib/os/libc.js';
 import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
@@ -13,8 +13,7 @@ const words = new Int32Array(start.words);
 const times = new Float64Array(start.times);
 const run = viewOf(start.runAddress, start.runLength);
 
-Atomics.store(words, FLOOR_WORD.tid, gettid());
-Atomics.notify(words, FLOOR_WORD.tid);
+parentPort?.postMessage(gettid());
 for (;;) {
   Atomics.wait(words, FLOOR_WORD.want, FLOOR_WANT.hold);
   if (Atomics.load(words, FLOOR_WORD.want) === FLOOR_WANT.quit) break;

@@ -16,6 +16,7 @@ import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../../lib/os/libc.js';
 import { GuestMemory } from '../../lib/vm/guest-memory.js';
 import { probeHost } from '../../lib/vm/host.js';
 import { type GuestParameters, guestImage, guestShape } from '../guests/svm-l1/guest.js';
+import { areaGpa, COUNTER, COUNTERS_BYTES } from '../guests/svm-l1/layout.js';
 import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
 
 /** One kick, ms. */
@@ -28,6 +29,7 @@ export interface Kick {
 
 /** How long the guest runs, at least, before its next kick. */
 const RUN_MS = 3;
+const MOST_WAITS = 1000;
 
 export class KickFloor {
   private readonly kvm: NativePort;
@@ -38,6 +40,7 @@ export class KickFloor {
   private readonly words: Int32Array;
   private readonly times: Float64Array;
   private readonly run: Buffer;
+  private tid = 0;
 
   /** Makes the VM; resolves when its thread is there. The guest does not run yet. */
   static async start(parameters: GuestParameters): Promise<KickFloor> {
@@ -52,7 +55,12 @@ export class KickFloor {
     memory.giveTo(vm);
     const vcpu = createVcpu(vm, 0, profile.runBytes);
     setCpuid(vcpu.port, withApicId(profile.supportedCpuid, 0));
-    return new KickFloor(kvm, vm, vcpu, memory);
+    const floor = new KickFloor(kvm, vm, vcpu, memory);
+    floor.tid = await new Promise<number>((resolve, reject) => {
+      floor.worker.once('message', resolve);
+      floor.worker.once('error', reject);
+    });
+    return floor;
   }
 
   private constructor(kvm: NativePort, vm: NativePort, vcpu: VcpuHandle, memory: GuestMemory) {
@@ -84,30 +92,49 @@ export class KickFloor {
     this.kick();
   }
 
+  /** Lets the guest run until its L2 has called its L1 once: from then on nothing but a kick takes it out. */
+  async untilL2Runs(): Promise<void> {
+    const counters = Buffer.alloc(COUNTERS_BYTES);
+    this.resume();
+    while (counters.readBigUInt64LE(COUNTER.l1Count) === 0n) {
+      this.sleep();
+      for await (const piece of this.memory.read(areaGpa(0), BigInt(COUNTERS_BYTES), counters)) void piece;
+    }
+    this.hold();
+  }
+
   /**
    * Kicks the running guest once. This thread sleeps meanwhile, as the main thread of an idle server does: that the
    * kick has been taken is looked for after some time, so that nothing has to be said by the thread that is timed.
    */
   kick(): Kick {
-    Atomics.wait(this.words, FLOOR_WORD.quiet, 0, RUN_MS);
+    this.sleep();
     const seen = Atomics.load(this.words, FLOOR_WORD.kicks);
     const kickedAt = performance.timeOrigin + performance.now();
-    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
-    tgkill(Atomics.load(this.words, FLOOR_WORD.tid), INTERRUPT_SIGNAL);
-    while (Atomics.load(this.words, FLOOR_WORD.kicks) === seen) {
-      Atomics.wait(this.words, FLOOR_WORD.quiet, 0, RUN_MS);
+    this.signal();
+    for (let waits = 1; Atomics.load(this.words, FLOOR_WORD.kicks) === seen; waits += 1) {
+      this.sleep();
+      if (waits % MOST_WAITS === 0) throw new Error('the floor was kicked and did not leave the guest');
     }
     const out = this.times[FLOOR_TIME.out] ?? Number.NaN;
     const back = this.times[FLOOR_TIME.back] ?? Number.NaN;
     return { outMs: back - out, stopMs: back - kickedAt };
   }
 
+  private sleep(): void {
+    Atomics.wait(this.words, FLOOR_WORD.never, 0, RUN_MS);
+  }
+
+  private signal(): void {
+    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
+    tgkill(this.tid, INTERRUPT_SIGNAL);
+  }
+
   /** Ends the thread and frees all there is. */
   async end(): Promise<void> {
     const exited = new Promise((resolve) => this.worker.once('exit', resolve));
     this.want(FLOOR_WANT.quit);
-    Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
-    tgkill(Atomics.load(this.words, FLOOR_WORD.tid), INTERRUPT_SIGNAL);
+    this.signal();
     await exited;
     closeVcpu(this.vcpu);
     closePort(this.vm);

@@ -64,6 +64,14 @@ function cells(row: Row): string[] {
   ];
 }
 
+/** A row alone, with its details: progress for people. */
+export const line = (row: Row): string => {
+  const details = Object.entries(row.details).map(
+    ([name, value]) => `${name} ${typeof value === 'number' ? short(value) : value}`,
+  );
+  return [...cells(row).filter((cell) => cell !== ''), `(${details.join(', ')})`].join('  ');
+};
+
 /** The table, one row a line. */
 export function table(rows: readonly Row[]): string {
   const lines = [HEADINGS, ...rows.map(cells)];

@@ -6,7 +6,7 @@ import '../../lib/os/libc.js';
 
 import { letHeapGrow } from '../../lib/os/v8-heap.js';
 import { CASES } from './cases.js';
-import { judged, type Place, type Row } from './row.js';
+import { judged, line, type Place, type Row } from './row.js';
 import { Stage } from './stage.js';
 
 export interface RunResult {
@@ -24,7 +24,9 @@ async function run(place: Place, names: readonly string[]): Promise<RunResult> {
       if (!names.includes(name)) continue;
       stage.say(`${place}: ${what}`);
       const since = performance.now();
-      rows.push(...(await measure(stage)).map((measurement) => judged(measurement, place)));
+      const found = (await measure(stage)).map((measurement) => judged(measurement, place));
+      for (const row of found) stage.say(line(row));
+      rows.push(...found);
       stage.say(`${place}: ${name} took ${((performance.now() - since) / 1000).toFixed(1)} s`);
     }
     const { host } = await (await stage.vcpud()).client.host.GetHost({});

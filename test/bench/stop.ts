@@ -34,6 +34,7 @@ export async function stop(stage: Stage): Promise<Measurement[]> {
     return { stopMs: stops, outMs: stops };
   };
   try {
+    await floor.untilL2Runs();
     kicks(floor, KICKS);
     await product();
     const pairs = await alternate(stage.amounts.pairs, async () => kicks(floor, KICKS), product);

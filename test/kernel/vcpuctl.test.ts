@@ -2,7 +2,7 @@
 // that runs a guest. What each command prints in every case is for the unit tests; here it meets the kernel.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { viewOf, write } from '../../lib/nested/codec.js';
@@ -13,6 +13,7 @@ import { L2_BASE, ROM_GPA, VMCB_GPA } from '../guests/svm-l1/layout.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 
 const PROGRAM = 'dist/cli/vcpuctl.js';
+const ROM_FILE = 'test/guests/svm-l1/l1.bin';
 
 let vcpud: VcpudProcess;
 let folder: string;
@@ -101,18 +102,10 @@ async function pauseInL2(name: string): Promise<NestedState__Output> {
   throw new Error('the guest was never found in L2');
 }
 
-test('host describes the host, for people and for programs', async () => {
-  const document = JSON.parse(await printed('--json', 'host')) as {
-    host: { kernelRelease: string; nested: object };
-  };
-  expect(document.host.nested).toMatchObject({
-    enabled: true,
-    format: 'NESTED_STATE_FORMAT_SVM',
-    maxSizeBytes: 4224,
-  });
-  const text = await printed('host', 'get');
-  expect(text).toContain(`kernel          ${document.host.kernelRelease}\n`);
-  expect(text).toContain('nested state    SVM, at most 4.1 KiB (4224 bytes)\n');
+test('host describes the host', async () => {
+  const text = await printed('host');
+  expect(text).toMatch(new RegExp(`^kernel +${release().replaceAll('.', '\\.')}$`, 'm'));
+  expect(text).toMatch(/^nested state +SVM, at most 4\.1 KiB \(4224 bytes\)$/m);
   expect(text).toMatch(/^NESTED_STATE +157 +4224$/m);
 });
 
@@ -156,10 +149,9 @@ test('a guest with a live L2 is watched, looked into, and moved into a second VM
   const rom = `0x${ROM_GPA.toString(16)}`;
   await printed('vm', 'get-state', 'web', '--out', file('state'));
   await printed('memory', 'read', 'web', '--gpa', '0', '--size', ram, '--out', file('ram'));
-  await printed('memory', 'read', 'web', '--gpa', rom, '--size', '64K', '--out', file('rom'));
   await printed('vm', 'create', 'copy', '--memory', `0:${ram}`, '--memory', `${rom}:64K`);
   await printed('memory', 'write', 'copy', '--gpa', '0', '--in', file('ram'));
-  await printed('memory', 'write', 'copy', '--gpa', rom, '--in', file('rom'));
+  await printed('memory', 'write', 'copy', '--gpa', rom, '--in', ROM_FILE);
   await printed('vm', 'set-state', 'copy', '--in', file('state'));
   expect(await readCounters(vcpud.client, 'copy', 0)).toEqual(before);
 
@@ -189,11 +181,10 @@ test('a nested state is checked, refused with the rule it breaks, and taken', as
   await printed('vcpu', 'get-state', 'web/0', '--out', file('vcpu'));
   expect(await printed('nested', 'reset', 'web/0')).toContain('holds SVM, 128 bytes, flags GIF_SET\n');
   await printed('vcpu', 'set-state', 'web/0', '--in', file('vcpu'));
-  const document = JSON.parse(await printed('--json', 'nested', 'batch', 'web/0')) as {
-    nestedStates: [{ nestedState: { data: string } }];
+  const document = JSON.parse(await printed('--json', 'nested', 'get', 'web/0')) as {
+    nestedState: { data: string };
   };
-  const [{ nestedState }] = document.nestedStates;
-  expect(Buffer.from(nestedState.data, 'base64').equals(readFileSync(file('nested')))).toBe(true);
+  expect(Buffer.from(document.nestedState.data, 'base64').equals(readFileSync(file('nested')))).toBe(true);
 });
 
 test('failures end with their own statuses', async () => {
@@ -206,7 +197,6 @@ test('failures end with their own statuses', async () => {
   });
   const unreached = await vcpuctl('--endpoint', `unix://${file('none')}`, 'vm', 'list');
   expect([unreached.status, unreached.err.includes('[UNAVAILABLE]')]).toEqual([3, true]);
-  expect((await vcpuctl('vm', 'create')).status).toBe(2);
 });
 
 test('a reader that goes away early is no failure', async () => {
