@@ -51,7 +51,7 @@ export function milliseconds(value: Duration__Output | null): string {
 /** For how long something was kept from running. */
 export function stopTime(value: Duration__Output | null): string {
   const zero = value === null || (Number(value.seconds) === 0 && value.nanos === 0);
-  return zero ? 'not at all: it was not running' : milliseconds(value);
+  return zero ? '0 ms, it was not running' : milliseconds(value);
 }
 
 /** Rows under headings, each column as wide as its widest cell. */

@@ -6,7 +6,7 @@ import { KVM } from '../kvm/abi.js';
 import { ioctlZero } from '../kvm/port.js';
 import { HEADER_BYTES, MIN_BUFFER_BYTES } from '../nested/layout.js';
 import { resetNestedState } from '../nested/reset.js';
-import type { NestedAccess, StateVcpu } from './vcpu-components.js';
+import type { KernelVcpu, NestedAccess } from './vcpu-components.js';
 
 const SIZE_OFFSET = 4;
 
@@ -34,7 +34,7 @@ export function takeGot(buffer: Uint8Array): Buffer {
 }
 
 /** What a vCPU's host can do, or the error that says it can't. */
-export function requireNested(vcpu: StateVcpu): {
+export function requireNested(vcpu: KernelVcpu): {
   readonly format: 'SVM' | 'VMX';
   readonly maxBytes: number;
 } {
@@ -62,7 +62,7 @@ function scratchBuffer(maxBytes: number): Buffer {
 }
 
 /** KVM_GET_NESTED_STATE of a vCPU that is out of KVM_RUN. The header always comes, also where it is all there is. */
-export function getNested(vcpu: StateVcpu): Buffer {
+export function getNested(vcpu: KernelVcpu): Buffer {
   const buffer = scratchBuffer(requireNested(vcpu).maxBytes);
   prepareGet(buffer);
   ioctlZero(vcpu.port, KVM.GET_NESTED_STATE, buffer);
@@ -70,7 +70,7 @@ export function getNested(vcpu: StateVcpu): Buffer {
 }
 
 /** KVM_SET_NESTED_STATE, unchecked; throws KernelError, or UnexpectedReturn where the kernel answers more than 0. */
-function setNested(vcpu: StateVcpu, bytes: Uint8Array): void {
+function setNested(vcpu: KernelVcpu, bytes: Uint8Array): void {
   const buffer = scratchBuffer(requireNested(vcpu).maxBytes);
   buffer.fill(0);
   // Bytes past what any state of this host can have are not read by its kernel.
@@ -79,7 +79,7 @@ function setNested(vcpu: StateVcpu, bytes: Uint8Array): void {
 }
 
 /** Out of L2 and out of VMX operation; GIF set. Has no precondition on either vendor. */
-function leaveNested(vcpu: StateVcpu): void {
+function leaveNested(vcpu: KernelVcpu): void {
   setNested(vcpu, resetNestedState(requireNested(vcpu).format));
 }
 

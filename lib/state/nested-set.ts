@@ -12,7 +12,7 @@ import { checkNestedState } from '../nested/rules.js';
 import { getNested, NESTED_ACCESS, requireNested } from './nested-access.js';
 import { putBack } from './put-back.js';
 import { nestedRefused } from './refusals.js';
-import { captureVcpu, type StateVcpu, type VcpuSnapshot } from './vcpu-components.js';
+import { captureVcpu, type KernelVcpu, type StateVcpu, type VcpuSnapshot } from './vcpu-components.js';
 
 /** Which of the rules that vary the kernel at hand enforces, and its format. */
 export type NestedRules = KernelFacts;
@@ -60,7 +60,7 @@ export function requireValid(bytes: Uint8Array, facts: VcpuFacts, rules: NestedR
 }
 
 /** Reads back and compares; throws NESTED_STATE_NOT_HELD where the kernel holds something else. */
-export function requireHeld(vcpu: StateVcpu, bytes: Uint8Array): { held: Buffer; ignored: ByteRange[] } {
+export function requireHeld(vcpu: KernelVcpu, bytes: Uint8Array): { held: Buffer; ignored: ByteRange[] } {
   const held = getNested(vcpu);
   const { lost, ignored } = compareNestedStates(bytes, held);
   if (lost.length === 0) return { held, ignored: [...ignored] };

@@ -38,10 +38,16 @@ export interface VcpuShape {
   readonly nested: { readonly format: 'SVM' | 'VMX'; readonly maxBytes: number } | undefined;
 }
 
-/** A vCPU as this floor sees it. */
-export interface StateVcpu {
+/** A vCPU as the kernel has it. */
+export interface KernelVcpu {
   readonly port: IoctlPort;
   readonly shape: VcpuShape;
+}
+
+/** A vCPU that can be given a state. */
+export interface StateVcpu extends KernelVcpu {
+  /** Ends what the exit that stopped the vCPU left half done; its registers are of no meaning afterwards. */
+  dropPendingAccess(): void;
 }
 
 const has = (shape: VcpuShape, cap: CapName): boolean => (shape.capabilities.get(cap) ?? 0) > 0;
@@ -66,8 +72,8 @@ interface Component {
   present(shape: VcpuShape): boolean;
   /** Its size in bytes; undefined where it varies. */
   size(shape: VcpuShape): number | undefined;
-  get(vcpu: StateVcpu): Buffer;
-  set(vcpu: StateVcpu, bytes: Buffer): void;
+  get(vcpu: KernelVcpu): Buffer;
+  set(vcpu: KernelVcpu, bytes: Buffer): void;
 }
 
 function fixed(get: number, set: number, bytes: number, present: (shape: VcpuShape) => boolean): Component {
@@ -148,10 +154,19 @@ export const CAPTURE_ORDER: ReadonlyArray<readonly [part: ComponentName, reason:
   ['cpuid', 'a constant of the vCPU; bits such as OSXSAVE follow CR4 and are read after it'],
 ];
 
-export type RestoreStep = ComponentName | 'leaveNested' | 'vmxPrerequisites' | 'tscDeadline';
+export type RestoreStep =
+  | ComponentName
+  | 'pendingAccess'
+  | 'leaveNested'
+  | 'vmxPrerequisites'
+  | 'tscDeadline';
 
 /** The order in which a vCPU is given its parts, each with its reason. */
 export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: string]> = [
+  [
+    'pendingAccess',
+    'the second half of an IN, OUT or MMIO access that stopped the vCPU is ended: KVM would do it on top of the new state, at the next KVM_RUN',
+  ],
   [
     'vmxPrerequisites',
     'FEATURE_CONTROL first: KVM refuses the VMX capability MSRs and CR4.VMXE=0 in VMX operation, and writing 0 leaves it',
@@ -187,7 +202,7 @@ export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: s
 ];
 
 /** Takes every part, in CAPTURE_ORDER. The vCPU must be out of KVM_RUN, with pending I/O completed. */
-export function captureVcpu(vcpu: StateVcpu, getNested: (vcpu: StateVcpu) => Buffer): VcpuSnapshot {
+export function captureVcpu(vcpu: KernelVcpu, getNested: (vcpu: KernelVcpu) => Buffer): VcpuSnapshot {
   const snapshot: Partial<Record<ComponentName, Buffer>> = {};
   for (const [name] of CAPTURE_ORDER) {
     if (name === 'nested') {
@@ -212,9 +227,9 @@ export class RestoreFailed extends Error {
 /** The two ways in which this floor touches nested state. */
 export interface NestedAccess {
   /** Puts the vCPU out of L2 and out of VMX operation. */
-  leave(vcpu: StateVcpu): void;
+  leave(vcpu: KernelVcpu): void;
   /** SET_NESTED_STATE; throws unless the kernel answers 0. */
-  set(vcpu: StateVcpu, bytes: Buffer): void;
+  set(vcpu: KernelVcpu, bytes: Buffer): void;
 }
 
 /** Gives every part that the snapshot has, in RESTORE_ORDER. Throws RestoreFailed at the first that fails. */
@@ -227,6 +242,9 @@ export function restoreVcpu(vcpu: StateVcpu, snapshot: VcpuSnapshot, nested: Nes
   for (const [step] of RESTORE_ORDER) {
     try {
       switch (step) {
+        case 'pendingAccess':
+          vcpu.dropPendingAccess();
+          break;
         case 'leaveNested':
           if (vcpu.shape.nested !== undefined) nested.leave(vcpu);
           break;

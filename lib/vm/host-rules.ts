@@ -8,7 +8,7 @@ import { NativePort } from '../kvm/native/native-port.js';
 import { PROBES, VALID_STATE } from '../nested/probes.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
-import { COMPONENTS, type StateVcpu } from '../state/vcpu-components.js';
+import { COMPONENTS, type KernelVcpu } from '../state/vcpu-components.js';
 import type { HostProfile } from './host.js';
 
 const EFER_SVME = 1n << 12n;
@@ -21,7 +21,7 @@ export function probeRules(kvm: NativePort, host: HostProfile): NestedRules {
   const port = new NativePort(vm.ioctl(KVM.CREATE_VCPU, 0));
   try {
     setCpuid(port, host.supportedCpuid);
-    const vcpu: StateVcpu = {
+    const vcpu: KernelVcpu = {
       port,
       shape: {
         capabilities: host.capabilities,

@@ -17,7 +17,6 @@ function withoutConstants({ powerOn }: Vcpu): Vcpu['powerOn'] {
 
 /** Resets a parked vCPU. Gives the nested state that it then holds, undefined on a host without. */
 export function resetVcpu(vcpu: Vcpu): Buffer | undefined {
-  vcpu.dropPendingAccess();
   try {
     restoreVcpu(vcpu, withoutConstants(vcpu), NESTED_ACCESS);
   } catch (error) {

@@ -65,6 +65,7 @@ export class VcpuRunner {
   private dead = false;
   private parkWaiters: Array<() => void> = [];
   private active: Program | undefined;
+  private accessPending = false;
   private entriesSeen = 0;
   private lastExitSeen = '';
 
@@ -182,6 +183,9 @@ export class VcpuRunner {
    */
   dropPendingAccess(): void {
     if (!this.parked || this.quitting) throw new Error('only a parked vCPU has an access to drop');
+    // Not without need: KVM_RUN on another thread than before waits for an RCU grace period, milliseconds.
+    if (!this.accessPending) return;
+    this.accessPending = false;
     Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
     // An answer of 0 is a further part of the same access, or the next round of a REP.
     for (let parts = 1; ioctlErrno(this.vcpuFd, KVM.RUN) === 0; parts += 1) {
@@ -243,6 +247,7 @@ export class VcpuRunner {
         return;
       case 'parked':
         this.parked = true;
+        this.accessPending = message.accessPending;
         this.entriesSeen = message.entries;
         this.lastExitSeen = message.lastExit;
         this.finishProgramDirectly();

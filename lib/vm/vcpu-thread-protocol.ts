@@ -65,6 +65,8 @@ export type ThreadMessage =
   | {
       readonly kind: 'parked';
       readonly reason: ParkReason;
+      /** Whether the exit that stopped the vCPU has a second half that was not done. */
+      readonly accessPending: boolean;
       readonly entries: number;
       readonly lastExit: string;
     }

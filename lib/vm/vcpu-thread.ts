@@ -189,7 +189,8 @@ function park(reason: ParkReason): void {
   flushConsole();
   // A thread that parks by itself must not run on because of the command it was started with.
   Atomics.compareExchange(control, WORD.want, WANT.run, WANT.park);
-  say({ kind: 'parked', reason, entries, lastExit });
+  say({ kind: 'parked', reason, accessPending: completionPending, entries, lastExit });
+  completionPending = false;
   Atomics.wait(control, WORD.want, WANT.park);
 }
 

@@ -245,7 +245,6 @@ export class Vm {
     return this.exclusively(caller, async () => {
       await this.requirePaused();
       const { halted, given } = this.takeHalted(snapshot);
-      vcpu.dropPendingAccess();
       const ignored = restoreOrPutBack(vcpu, given, this.rules);
       this.revive(vcpu, halted);
       return ignored;
@@ -264,7 +263,6 @@ export class Vm {
       }
       const formerDevices = captureDevices(this.port, this.config);
       const former = this.vcpus.map((vcpu) => vcpu.capture());
-      for (const vcpu of this.vcpus) vcpu.dropPendingAccess();
       let given = 0;
       try {
         // Devices first: a LAPIC's timer and a kvmclock are armed by vCPU state, against this clock.

@@ -44,6 +44,7 @@ export function createScratchVcpu(): ScratchVcpu {
   const vcpu: StateVcpu = {
     port,
     shape: { capabilities, irqchip: false, msrIndices, nested: { format, maxBytes } },
+    dropPendingAccess: () => undefined, // it never runs
   };
   return {
     vcpu,

@@ -328,7 +328,8 @@ describe('the console', () => {
     // Comes while the guest prints: the history and what follows must meet.
     const late = new Watcher(vcpud.connect(), VM, true);
     const without = new Watcher(vcpud.connect(), VM, false);
-    await until(early, 60n);
+    await Promise.all([late.runState('RUNNING'), without.runState('RUNNING')]);
+    await until(early, outputOf(early.events).end + 20n);
     await vcpud.client.vm.PauseVm({ name });
     await Promise.all([
       early.runState('PAUSED', 2),

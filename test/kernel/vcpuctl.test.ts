@@ -128,7 +128,7 @@ test('a guest with a live L2 is watched, looked into, and moved into a second VM
 
   const nested = await printed('nested', 'get', 'web/0', '--out', file('nested'));
   expect(readFileSync(file('nested')).equals(held.data)).toBe(true);
-  expect(nested).toMatch(/^stopped for +not at all: it was not running$/m);
+  expect(nested).toMatch(/^stopped for +0 ms, it was not running$/m);
   expect(nested).toMatch(/^flags +GUEST_MODE, GIF_SET$/m);
   expect(nested).toMatch(new RegExp(`^vmcb_pa +0x${VMCB_GPA.toString(16)}$`, 'm'));
   expect(nested).toMatch(/^exit code +VMMCALL 0x81, EXITINFO1 0x0, EXITINFO2 0x0$/m);

@@ -42,7 +42,7 @@ test('times, durations, enum values and plurals are words for people', () => {
   expect(time({ seconds: '1767225600', nanos: 120_000_000 })).toBe('2026-01-01T00:00:00.120Z');
   expect(time(null)).toBe('-');
   expect(milliseconds({ seconds: '1', nanos: 500_000 })).toBe('1000.500 ms');
-  expect(stopTime({ seconds: '0', nanos: 0 })).toBe('not at all: it was not running');
+  expect(stopTime({ seconds: '0', nanos: 0 })).toBe('0 ms, it was not running');
   expect(stopTime({ seconds: '0', nanos: 412_000 })).toBe('0.412 ms');
   expect(word('VM_RUN_STATE_RUNNING', 'VM_RUN_STATE')).toBe('RUNNING');
   expect(word(7, 'VM_RUN_STATE')).toBe('7');
