@@ -2,10 +2,13 @@
 // machine's KVM where that has nested state, else in the testbed. Its last line counts them all.
 
 import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { hasNestedKvm } from './harness/host-kind.js';
+import { filledCache } from './testbed/cache.js';
 import { DEFAULTS, runInTestbed } from './testbed/run.js';
 
 const HELP = `npm test [-- --only NAME]... [-- FILE...]
@@ -19,7 +22,8 @@ Runs every check and test and closes with "N passed, N failed".
 `;
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
-const TESTBED_TIMEOUT_MS = 60 * 60_000;
+/** For one test file, from its host's boot on. */
+const FILE_TIMEOUT_MS = 20 * 60_000;
 const RESULT_PREFIX = 'vcpud-tests: ';
 
 interface Counts {
@@ -60,43 +64,81 @@ const projectCommand = (project: string, files: string[]) => [
   ...files,
 ];
 
-/** Passes output on, and finds the counts in its last line. */
-function counting(): { onStdout: (chunk: Buffer) => void; counts: (status: number) => Counts } {
-  let tail = '';
-  return {
-    onStdout: (chunk) => {
-      process.stdout.write(chunk);
-      tail = (tail + chunk.toString()).slice(-4096);
-    },
-    counts: (status) => {
-      const line = tail.split('\n').find((text) => text.startsWith(RESULT_PREFIX));
-      // A run that died before it could count is a failure of its own.
-      if (line === undefined) return { passed: 0, failed: 1 };
-      const found = JSON.parse(line.slice(RESULT_PREFIX.length)) as Counts;
-      return status !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found;
-    },
-  };
+/** Finds the counts in the last line of a run's output. */
+function countsOf(output: string, status: number): Counts {
+  const line = output.split('\n').findLast((text) => text.startsWith(RESULT_PREFIX));
+  // A run that died before it could count is a failure of its own.
+  if (line === undefined) return { passed: 0, failed: 1 };
+  const found = JSON.parse(line.slice(RESULT_PREFIX.length)) as Counts;
+  return status !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found;
 }
 
 async function here(project: string, files: string[]): Promise<Counts> {
-  const { onStdout, counts } = counting();
-  return counts(await spawned(projectCommand(project, files), onStdout));
+  let output = '';
+  const status = await spawned(projectCommand(project, files), (chunk) => {
+    process.stdout.write(chunk);
+    output = (output + chunk.toString()).slice(-4096);
+  });
+  return countsOf(output, status);
 }
 
+/** As many emulated hosts at a time as there are CPUs to emulate them, and not more than memory is good for. */
+const LANES = Math.min(2, availableParallelism());
+
+/**
+ * Runs a project in emulated hosts, each test file in one of its own: one that hangs or crashes takes no other along.
+ * A file's output is shown when it is done.
+ */
 async function emulated(project: string, files: string[], nested: boolean): Promise<Counts> {
-  const { onStdout, counts } = counting();
-  const { exitCode } = await runInTestbed({
-    ...DEFAULTS,
-    nested,
-    cwd: process.cwd(),
-    command: projectCommand(project, files),
-    env: { CI: '1' },
-    timeoutMs: TESTBED_TIMEOUT_MS,
-    progress: (line) => void process.stderr.write(`testbed: ${line}\n`),
-    onStdout,
-    onStderr: (chunk) => void process.stderr.write(chunk),
-  });
-  return counts(exitCode);
+  const queue = files.length > 0 ? [...files] : filesOf(project);
+  const all: Counts[] = [];
+  const lane = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      all.push(await emulatedFile(project, file, nested));
+    }
+  };
+  await filledCache((line) => void process.stderr.write(`testbed: ${line}\n`));
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return { passed: sum(all.map(({ passed }) => passed)), failed: sum(all.map(({ failed }) => failed)) };
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+function filesOf(project: string): string[] {
+  const names = readdirSync(join('test', project)).filter((name) => name.endsWith('.test.ts'));
+  return names.sort().map((name) => join('test', project, name));
+}
+
+async function emulatedFile(project: string, file: string, nested: boolean): Promise<Counts> {
+  const since = performance.now();
+  process.stderr.write(`testbed: ${file} begins\n`);
+  let output = '';
+  const take = (chunk: Buffer) => {
+    output += chunk.toString();
+  };
+  let exitCode = 1;
+  try {
+    const result = await runInTestbed({
+      ...DEFAULTS,
+      nested,
+      cwd: process.cwd(),
+      command: projectCommand(project, [file]),
+      env: { CI: '1' },
+      timeoutMs: FILE_TIMEOUT_MS,
+      progress: (line) => take(Buffer.from(`testbed: ${line}\n`)),
+      onStdout: take,
+      onStderr: take,
+    });
+    exitCode = result.exitCode;
+  } catch (error) {
+    take(Buffer.from(`${(error as Error).message}\n`));
+  }
+  const counts = countsOf(output, exitCode);
+  const seconds = ((performance.now() - since) / 1000).toFixed(0);
+  process.stdout.write(
+    `${output}-- ${file}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)\n`,
+  );
+  return counts;
 }
 
 const STEPS: readonly Step[] = [

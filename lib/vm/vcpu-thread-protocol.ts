@@ -23,15 +23,16 @@ export const WORD = {
 
 export const CONTROL_WORDS = 8;
 
-/** Times within the shared block (Float64Array), in milliseconds of performance.timeOrigin's clock. */
+/** Times within the shared block (Float64Array), as monotonicMs gives them. */
 export const TIME = {
-  /** When the vCPU last came out for a program. */
-  outSince: 0,
-  /** When it was last about to enter the guest again after a program. */
-  backAt: 1,
+  /** When the vCPU was last about to enter the guest again after a program. */
+  backAt: 0,
 } as const;
 
-export const TIME_SLOTS = 2;
+export const TIME_SLOTS = 1;
+
+/** Milliseconds of CLOCK_MONOTONIC: one clock for all threads, while each has a performance.timeOrigin of its own. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 /** What the thread is to do. */
 export const WANT = { park: 0, run: 1, quit: 2 } as const;

@@ -10,6 +10,7 @@ import { KernelError } from '../os/kernel-error.js';
 import { gettid, ioctlBuffer, ioctlErrno, viewOf } from '../os/libc.js';
 import {
   CONSOLE_WINDOW_BYTES,
+  monotonicMs,
   type ParkReason,
   type ThreadMessage,
   type ThreadStart,
@@ -202,7 +203,6 @@ function loop(): void {
     Atomics.store(run, RUN.immediateExit, 0);
     const asked = Atomics.or(control, WORD.programAsked, 0);
     if (asked !== Atomics.load(control, WORD.programDone)) {
-      times[TIME.outSince] = performance.timeOrigin + performance.now();
       const reason = completePending();
       if (reason !== undefined) {
         park(reason);
@@ -225,7 +225,7 @@ function loop(): void {
     completionPending = false;
     if (outForProgram) {
       outForProgram = false;
-      times[TIME.backAt] = performance.timeOrigin + performance.now();
+      times[TIME.backAt] = monotonicMs();
     }
     const result = ioctlErrno(start.vcpuFd, KVM.RUN);
     if (result === EINTR || result === EAGAIN) continue;

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KVM, KVM_RUN_LAYOUT } from '../../lib/kvm/abi.js';
 import { gettid, ioctlErrno, viewOf } from '../../lib/os/libc.js';
+import { monotonicMs } from '../../lib/vm/vcpu-thread-protocol.js';
 import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
 
 const EINTR = -4;
@@ -18,10 +19,10 @@ for (;;) {
   Atomics.wait(words, FLOOR_WORD.want, FLOOR_WANT.hold);
   if (Atomics.load(words, FLOOR_WORD.want) === FLOOR_WANT.quit) break;
   const result = ioctlErrno(start.vcpuFd, KVM.RUN);
-  const out = performance.timeOrigin + performance.now();
+  const out = monotonicMs();
   Atomics.store(run, KVM_RUN_LAYOUT.immediateExit, 0);
   if (result !== EINTR) continue;
   times[FLOOR_TIME.out] = out;
-  times[FLOOR_TIME.back] = performance.timeOrigin + performance.now();
+  times[FLOOR_TIME.back] = monotonicMs();
   Atomics.add(words, FLOOR_WORD.kicks, 1);
 }

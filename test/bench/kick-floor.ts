@@ -15,6 +15,7 @@ import type { NativePort } from '../../lib/kvm/native/native-port.js';
 import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../../lib/os/libc.js';
 import { GuestMemory } from '../../lib/vm/guest-memory.js';
 import { probeHost } from '../../lib/vm/host.js';
+import { monotonicMs } from '../../lib/vm/vcpu-thread-protocol.js';
 import { type GuestParameters, guestImage, guestShape } from '../guests/svm-l1/guest.js';
 import { areaGpa, COUNTER, COUNTERS_BYTES } from '../guests/svm-l1/layout.js';
 import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
@@ -110,7 +111,7 @@ export class KickFloor {
   kick(): Kick {
     this.sleep();
     const seen = Atomics.load(this.words, FLOOR_WORD.kicks);
-    const kickedAt = performance.timeOrigin + performance.now();
+    const kickedAt = monotonicMs();
     this.signal();
     for (let waits = 1; Atomics.load(this.words, FLOOR_WORD.kicks) === seen; waits += 1) {
       this.sleep();

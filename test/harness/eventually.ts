@@ -1,7 +1,8 @@
 // Waiting for what no event tells of: a number in /proc, a file that goes away. Bounded, and quick to see the change.
 
 const INTERVAL_MS = 25;
-const TIMEOUT_MS = 60_000;
+/** Long enough for an emulated host that is busy with a guest. */
+const TIMEOUT_MS = 180_000;
 
 /** What the check gives as soon as it gives something; rejects, saying what was waited for, where it doesn't. */
 export async function eventually<T>(

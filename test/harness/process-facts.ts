@@ -1,6 +1,6 @@
 // What /proc says that a process has: how tests see that nothing leaks and that memory does not grow.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessFacts {
   readonly descriptors: number;
@@ -17,9 +17,10 @@ export function processFacts(pid: number): ProcessFacts {
   };
 }
 
-/** What the descriptors of a process are open on, such as "anon_inode:kvm-vm" and "/memfd:vcpud-a (deleted)". */
-export function openFiles(pid: number, readLink: (path: string) => string): string[] {
-  return readdirSync(`/proc/${pid}/fd`).map((fd) => readLink(`/proc/${pid}/fd/${fd}`));
+/** What the descriptors of a process are open on, by their numbers: "anon_inode:kvm-vm", "/memfd:vcpud-a (deleted)". */
+export function openFiles(pid: number): ReadonlyMap<number, string> {
+  const folder = `/proc/${pid}/fd`;
+  return new Map(readdirSync(folder).map((fd) => [Number(fd), readlinkSync(`${folder}/${fd}`)]));
 }
 
 const MIB = 1024;

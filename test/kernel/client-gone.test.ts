@@ -176,8 +176,10 @@ describe('SetNestedState', () => {
     undisturbed.close();
     const total = line.sent();
     await line.sever();
+    // Cut off before the last call has arrived whole: what comes after it is flow control.
+    const max = total - FIRST.length - 256;
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: total }), async (bytes) => {
+      fc.asyncProperty(fc.integer({ min: 1, max }), async (bytes) => {
         await toBase();
         const cut = await severedLine(vcpud.socketPath, bytes);
         const { settled, close } = sendAll(cut.target);
@@ -345,7 +347,7 @@ describe('WriteMemory', () => {
 describe('WatchVm, of a guest that prints as fast as it can', () => {
   /** How many bytes the guest has printed, by the console's history. */
   async function printed(): Promise<number> {
-    const events = vcpud.connect().watchVm({ name, consoleHistory: true });
+    const events = client.watchVm({ name, consoleHistory: true });
     for await (const { console: output } of events) {
       if (output !== null && output !== undefined) return Number(output.offset) + output.data.length;
     }
@@ -361,14 +363,11 @@ describe('WatchVm, of a guest that prints as fast as it can', () => {
       });
     });
 
-  /** How a stream ends, whatever else it still brings. */
   const endOf = (stream: ClientReadableStream<WatchVmResponse__Output>) =>
     new Promise<{ code: status; reason: string | undefined }>((resolve) => {
       stream.once('error', (error: ServiceError) =>
         resolve({ code: error.code, reason: errorInfoOf(error)?.reason }),
       );
-      stream.on('data', () => undefined);
-      stream.resume();
     });
 
   const flood = async () => {
@@ -381,20 +380,21 @@ describe('WatchVm, of a guest that prints as fast as it can', () => {
     await eventually('the guest to print', async () => ((await printed()) > 100 ? true : undefined));
     const { path, requestSerialize, responseDeserialize } = api.VmService.service.WatchVm;
     const clients = Array.from(
-      { length: 3 },
+      { length: 2 },
       () => new Client(vcpud.target, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 }),
     );
     const growth = await growthMib(async () => {
       const streams = clients.map((lone) =>
         lone.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { name }),
       );
+      const ends = Promise.all(streams.map(endOf));
       await Promise.all(streams.map(takeOneAndStop));
       const since = await printed();
       await eventually('the guest to print much more', async () =>
         (await printed()) > since + PRINTED_BY_THEN ? true : undefined,
       );
-      const ends = await Promise.all(streams.map(endOf));
-      expect(ends).toEqual(
+      for (const stream of streams) stream.on('data', () => undefined).resume();
+      expect(await ends).toEqual(
         clients.map(() => ({ code: status.RESOURCE_EXHAUSTED, reason: 'WATCHER_TOO_SLOW' })),
       );
     });
@@ -405,8 +405,8 @@ describe('WatchVm, of a guest that prints as fast as it can', () => {
     await client.vm.PauseVm({ name });
   });
 
-  /** 1 MiB of waiting events, at 129 bytes each, and what HTTP/2 and gRPC hold besides, twice over. */
-  const PRINTED_BY_THEN = 30_000;
+  /** 1 MiB of waiting events is 8,128 of them at 129 bytes each; HTTP/2 and gRPC hold some on the way. */
+  const PRINTED_BY_THEN = 14_000;
 
   test('lets go of a client that is killed', async () => {
     await flood();
