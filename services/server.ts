@@ -7,7 +7,7 @@ import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
-import { api, packageDefinition } from '../lib/api/definitions.js';
+import { api } from '../lib/api/definitions.js';
 import { letHeapGrow } from '../lib/os/v8-heap.js';
 import { probeHost } from '../lib/vm/host.js';
 import { probeRules } from '../lib/vm/host-rules.js';
@@ -15,6 +15,7 @@ import { VmRegistry } from '../lib/vm/vm-registry.js';
 import { hostService } from './host-service.js';
 import { memoryDefinition, memoryService } from './memory-service.js';
 import { nestedStateService } from './nested-state-service.js';
+import { reflectedApi } from './reflection.js';
 import { vcpuService } from './vcpu-service.js';
 import { vmService } from './vm-service.js';
 
@@ -82,7 +83,7 @@ export async function startServer(
   server.addService(api.NestedStateService.service, nestedStateService(vms, log));
   const health = new HealthImplementation(Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'SERVING'])));
   health.addToServer(server);
-  new ReflectionService(packageDefinition).addToServer(server);
+  new ReflectionService(reflectedApi()).addToServer(server);
   extend(server);
   let target: string;
   try {

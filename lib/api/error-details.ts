@@ -58,6 +58,8 @@ export function errorInfoOf(error: ServiceError): ErrorInfo | undefined {
     // proto-loader gives an Any as it is on the wire: type_url and value.
     const url = String(detail['type_url'] ?? detail['typeUrl'] ?? '');
     const name = url.slice(url.lastIndexOf('.') + 1);
+    // Details that vcpud never sends: a proxy's between it and the client, say.
+    if (packageDefinition[`google.rpc.${name}`] === undefined) continue;
     found[name] = rpcType(name).deserialize(detail['value'] as Buffer) as Record<string, unknown>;
   }
   const info = found['ErrorInfo'];

@@ -12,17 +12,13 @@ export const FORMER_STATE = 'former state';
  * exactly what the vCPU holds now. Never throws: it runs while another error is on its way.
  */
 export function putBack(vcpu: StateVcpu, former: VcpuSnapshot): string {
-  let failure = '';
-  try {
-    restoreVcpu(vcpu, former, NESTED_ACCESS);
-  } catch (error) {
-    failure = `; ${(error as Error).message}`;
-  }
+  const failures: string[] = [];
+  // A step that fails doesn't keep the others from being given.
+  restoreVcpu(vcpu, former, NESTED_ACCESS, ({ message }) => failures.push(message));
   try {
     const unlike = differences(former, captureVcpu(vcpu, getNested));
-    return unlike.length === 0 && failure === ''
-      ? FORMER_STATE
-      : `former state but for ${unlike.join(', ') || 'nothing read'}${failure}`;
+    if (unlike.length === 0 && failures.length === 0) return FORMER_STATE;
+    return [`former state but for ${unlike.join(', ') || 'nothing read'}`, ...failures].join('; ');
   } catch (error) {
     return `unknown: it can't be read back (${(error as Error).message})`;
   }

@@ -9,6 +9,7 @@ import { putBack } from './put-back.js';
 import { nestedRefused, partRefused } from './refusals.js';
 import {
   captureVcpu,
+  failAtOnce,
   missizedParts,
   RestoreFailed,
   type RestoreStep,
@@ -75,7 +76,7 @@ export function restoreOrPutBack(
   requireRestorable(vcpu, snapshot, rules, path);
   const former = captureVcpu(vcpu, getNested);
   try {
-    restoreVcpu(vcpu, snapshot, NESTED_ACCESS);
+    restoreVcpu(vcpu, snapshot, NESTED_ACCESS, failAtOnce);
     return snapshot.nested === undefined ? [] : requireHeld(vcpu, snapshot.nested).ignored;
   } catch (error) {
     const holds = putBack(vcpu, former);

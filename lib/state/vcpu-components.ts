@@ -232,8 +232,16 @@ export interface NestedAccess {
   set(vcpu: KernelVcpu, bytes: Buffer): void;
 }
 
-/** Gives every part that the snapshot has, in RESTORE_ORDER. Throws RestoreFailed at the first that fails. */
-export function restoreVcpu(vcpu: StateVcpu, snapshot: VcpuSnapshot, nested: NestedAccess): void {
+/**
+ * Gives every part that the snapshot has, in RESTORE_ORDER. A step that fails is told to onFailure, which throws to stop
+ * (failAtOnce) or notes it and lets the others go on (the way back: as much as can be is given).
+ */
+export function restoreVcpu(
+  vcpu: StateVcpu,
+  snapshot: VcpuSnapshot,
+  nested: NestedAccess,
+  onFailure: (failure: RestoreFailed) => void,
+): void {
   const msrs = snapshot.msrs === undefined ? [] : msrRows(snapshot.msrs);
   const writeMatching = (wanted: (index: number) => boolean) => {
     writeMsrs(vcpu.port, msrEntries(msrs.filter(({ index }) => wanted(index))));
@@ -269,9 +277,14 @@ export function restoreVcpu(vcpu: StateVcpu, snapshot: VcpuSnapshot, nested: Nes
         }
       }
     } catch (error) {
-      throw new RestoreFailed(step, error);
+      onFailure(new RestoreFailed(step, error));
     }
   }
+}
+
+/** Stops at the first step that fails: for a set, whose way back is then taken. */
+export function failAtOnce(failure: RestoreFailed): never {
+  throw failure;
 }
 
 /** Names of parts whose size is not what this vCPU gives: they would be read past their end, or refused. */

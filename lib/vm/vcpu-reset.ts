@@ -6,7 +6,7 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { getNested, NESTED_ACCESS } from '../state/nested-access.js';
 import { differences } from '../state/snapshot-compare.js';
-import { restoreVcpu } from '../state/vcpu-components.js';
+import { failAtOnce, restoreVcpu } from '../state/vcpu-components.js';
 import type { Vcpu } from './vcpu.js';
 
 /** CPUID can't be given again to a vCPU that ran, and needs no reset. */
@@ -18,7 +18,7 @@ function withoutConstants({ powerOn }: Vcpu): Vcpu['powerOn'] {
 /** Resets a parked vCPU. Gives the nested state that it then holds, undefined on a host without. */
 export function resetVcpu(vcpu: Vcpu): Buffer | undefined {
   try {
-    restoreVcpu(vcpu, withoutConstants(vcpu), NESTED_ACCESS);
+    restoreVcpu(vcpu, withoutConstants(vcpu), NESTED_ACCESS, failAtOnce);
   } catch (error) {
     const unlike = differences(vcpu.powerOn, vcpu.capture());
     const message = `the reset failed: ${(error as Error).message}`;

@@ -5,8 +5,8 @@ export const FLOOR_WORD = { want: 0, kicks: 1, never: 2 } as const;
 
 export const FLOOR_WANT = { hold: 0, run: 1, quit: 2 } as const;
 
-/** Times (Float64Array), as monotonicMs gives them: out of the guest, and about to go in. */
-export const FLOOR_TIME = { out: 0, back: 1 } as const;
+/** Times (Float64Array), as monotonicMs gives them: when the thread was last about to go into the guest again. */
+export const FLOOR_TIME = { backAt: 0 } as const;
 
 /** What the thread is started with. */
 export interface FloorStart {

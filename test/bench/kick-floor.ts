@@ -20,14 +20,6 @@ import { type GuestParameters, guestImage, guestShape } from '../guests/svm-l1/g
 import { areaGpa, COUNTER, COUNTERS_BYTES } from '../guests/svm-l1/layout.js';
 import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
 
-/** One kick, ms. */
-export interface Kick {
-  /** From KVM_RUN's return to just before KVM_RUN is called again. */
-  readonly outMs: number;
-  /** From the kick to the same. */
-  readonly stopMs: number;
-}
-
 /** How long the guest runs, at least, before its next kick. */
 const RUN_MS = 3;
 const MOST_WAITS = 1000;
@@ -105,10 +97,11 @@ export class KickFloor {
   }
 
   /**
-   * Kicks the running guest once. This thread sleeps meanwhile, as the main thread of an idle server does: that the
+   * Kicks the running guest once, and gives the time from the kick to just before the thread calls KVM_RUN again, ms:
+   * what stop_duration is of GetNestedState. This thread sleeps meanwhile, as the main thread of an idle server does: that the
    * kick has been taken is looked for after some time, so that nothing has to be said by the thread that is timed.
    */
-  kick(): Kick {
+  kick(): number {
     this.sleep();
     const seen = Atomics.load(this.words, FLOOR_WORD.kicks);
     const kickedAt = monotonicMs();
@@ -117,9 +110,7 @@ export class KickFloor {
       this.sleep();
       if (waits % MOST_WAITS === 0) throw new Error('the floor was kicked and did not leave the guest');
     }
-    const out = this.times[FLOOR_TIME.out] ?? Number.NaN;
-    const back = this.times[FLOOR_TIME.back] ?? Number.NaN;
-    return { outMs: back - out, stopMs: back - kickedAt };
+    return (this.times[FLOOR_TIME.backAt] ?? Number.NaN) - kickedAt;
   }
 
   private sleep(): void {

@@ -14,11 +14,10 @@ const p50 = ({ latencies }: Round): number => median(latencies);
 const perSecond = ({ calls, ms }: Round): number => (calls / ms) * 1000;
 const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
 
-/** How many calls of a round one side makes: for about roundMs, by what it just took. */
+/** Warms a side up, and gives how many calls make a round: for about roundMs, by what it just took. */
 async function callsOf(stage: Stage, call: Call, inFlight: number): Promise<number> {
   const { warmUpCalls, roundMs } = stage.amounts;
-  await round(call, Math.ceil(warmUpCalls / 2), inFlight);
-  const { ms, calls } = await round(call, Math.ceil(warmUpCalls / 2), inFlight);
+  const { ms, calls } = await round(call, warmUpCalls, inFlight);
   return Math.max(inFlight === 1 ? 10 : 2 * inFlight, Math.round((calls * roundMs) / ms));
 }
 
@@ -93,7 +92,7 @@ async function whileRunning<T>(stage: Stage, name: string, task: () => Promise<T
   try {
     return await task();
   } finally {
-    await client.vm.PauseVm({ name });
+    await stage.pauseInL2(name);
   }
 }
 

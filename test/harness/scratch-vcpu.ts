@@ -12,6 +12,7 @@ import { getNested, NESTED_ACCESS } from '../../lib/state/nested-access.js';
 import type { NestedRules } from '../../lib/state/nested-set.js';
 import {
   captureVcpu,
+  failAtOnce,
   restoreVcpu,
   type StateVcpu,
   type VcpuSnapshot,
@@ -50,7 +51,7 @@ export function createScratchVcpu(): ScratchVcpu {
     vcpu,
     rules,
     capture: () => captureVcpu(vcpu, getNested),
-    give: (snapshot) => restoreVcpu(vcpu, snapshot, NESTED_ACCESS),
+    give: (snapshot) => restoreVcpu(vcpu, snapshot, NESTED_ACCESS, failAtOnce),
     ask: (nested) => {
       try {
         NESTED_ACCESS.set(vcpu, Buffer.from(nested));

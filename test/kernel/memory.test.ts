@@ -8,9 +8,11 @@ import type { VcpudClient } from '../../lib/api/client.js';
 import type { ReadMemoryRequest } from '../../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse__Output } from '../../protos/gen/vcpud/v1/ReadMemoryResponse.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
+import { eventually } from '../harness/eventually.js';
 import { refusalOf } from '../harness/refusal.js';
 import { createTiny } from '../harness/tiny-guest.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
+import { Watcher } from '../harness/watcher.js';
 
 const MIB = 1024 * 1024;
 const PAGE = 4096;
@@ -221,17 +223,15 @@ test('zeroes written over data really are zeroes, also where they are not whole 
 
 test('the guest and the API see the same memory while it runs', async () => {
   const name = 'vms/seen';
-  await createTiny(client, 'seen', 'printByte', { vcpuCount: 1, irqchip: false });
-  await client.writeMemory([{ name, gpa: 0x8000, data: Buffer.from('a') }]);
-  const events = client.watchVm({ name });
+  await createTiny(client, 'seen', 'countUntilTold', { vcpuCount: 1, irqchip: false });
+  const watcher = new Watcher(client, 'seen');
   await client.vm.RunVm({ name });
-  const awaited = ['a', 'b', 'c'];
-  for await (const { console: output } of events) {
-    if (output?.data.includes(awaited[0] as string) !== true) continue;
-    awaited.shift();
-    if (awaited[0] === undefined) break;
-    await client.writeMemory([{ name, gpa: 0x8000, data: Buffer.from(awaited[0]) }]);
-  }
-  expect(awaited).toEqual([]);
+  const counted = async () => bytesOf(await read({ name, gpa: 0x8000, sizeBytes: 1 }), 0x8000)[0];
+  const first = await counted();
+  await eventually('the guest to count', async () => ((await counted()) === first ? undefined : true));
+  await client.writeMemory([{ name, gpa: 0x8001, data: Buffer.from([1]) }]);
+  const { stop } = await watcher.runState('STOPPED');
+  expect(stop?.reason).toBe('VM_STOP_REASON_HALTED');
+  watcher.stop();
   await client.vm.DeleteVm({ name });
 });
