@@ -24,7 +24,7 @@ const concurrent = (client: MeasuredClient, names: readonly string[]) =>
 
 /** The time for all 64 states, in one message and one by one. */
 export async function batch(stage: Stage): Promise<Measurement[]> {
-  const vm = await stage.guest(VCPUS);
+  const vm = await stage.copies(VCPUS);
   const client = await stage.connect();
   const names = Array.from({ length: VCPUS }, (_, i) => `${vm}/vcpus/${i}`);
   for (let i = 0; i < WARM_UP; i += 1) {

@@ -35,6 +35,11 @@ const INCREMENTS = 1 << 20;
 /** The guest as it is measured: no exit but kicks, and those that KVM keeps to itself. */
 export const MEASURED_GUEST: GuestParameters = { ...NORMAL, increments: INCREMENTS, report: QUIET };
 
+const GUEST = 'live';
+
+/** Memory for vCPUs that do not run. */
+export const SMALL_REGION = { gpa: 0, sizeBytes: 1024 * 1024 };
+
 /** How often a pause is repeated that found the vCPU out of L2. */
 const MOST_PAUSES = 50;
 
@@ -46,7 +51,7 @@ export class Stage {
   readonly place: Place;
   private server: Promise<VcpudProcess> | undefined;
   private readonly clients: MeasuredClient[] = [];
-  private readonly guests = new Map<string, Promise<string>>();
+  private guestName: Promise<string> | undefined;
 
   constructor(place: Place) {
     this.place = place;
@@ -70,39 +75,43 @@ export class Stage {
     return client;
   }
 
-  /**
-   * The name of a VM with so many vCPUs, all of them in L2 and paused. It is made when it is first asked for; while
-   * one runs, the others are paused.
-   */
-  guest(vcpus: number): Promise<string> {
-    const id = `live-${vcpus}`;
-    const known = this.guests.get(id) ?? this.makeGuest(id, vcpus);
-    this.guests.set(id, known);
-    return known;
+  /** The name of the VM whose one vCPU runs an L2; paused in L2. */
+  guest(): Promise<string> {
+    this.guestName ??= this.makeGuest();
+    return this.guestName;
   }
 
-  private async makeGuest(id: string, vcpus: number): Promise<string> {
+  private async makeGuest(): Promise<string> {
     const { client } = await this.vcpud();
-    const name = `vms/${id}`;
-    const since = performance.now();
-    await createGuest(client, id, { ...MEASURED_GUEST, report: TALKATIVE }, vcpus);
-    const watcher = new Watcher(client, id);
+    const name = `vms/${GUEST}`;
+    await createGuest(client, GUEST, { ...MEASURED_GUEST, report: TALKATIVE }, 1);
+    const watcher = new Watcher(client, GUEST);
     await client.vm.RunVm({ name });
-    const seen = new Set<string>();
-    await watcher.until(
-      'L2 to count on every vCPU',
-      ({ lines }) => {
-        for (const { text } of lines.splice(0)) {
-          if (countersOf(text) !== undefined) seen.add(text.slice(0, text.indexOf(' ')));
-        }
-        return seen.size === vcpus || undefined;
-      },
-      120_000,
+    await watcher.until('L2 to count', ({ lines }) =>
+      lines.find(({ text }) => countersOf(text) !== undefined),
     );
     watcher.stop();
     await this.quieten(client, name);
     await this.pauseInL2(name);
-    this.say(`${vcpus} vCPUs with an L2 each, in ${Math.round(performance.now() - since)} ms`);
+    return name;
+  }
+
+  /**
+   * The name of a VM of many vCPUs, each of which holds the live L2 of guest(). So many guests that really run would
+   * keep an emulated CPU from doing anything else; what is got is the same.
+   */
+  async copies(vcpus: number): Promise<string> {
+    const { client } = await this.vcpud();
+    const { state } = await client.vm.GetVmState({ name: await this.guest() });
+    const [live] = state?.vcpus ?? [];
+    if (live === undefined) throw new Error('the guest has no vCPU');
+    const vmId = `${GUEST}-${vcpus}`;
+    await client.vm.CreateVm({ vmId, vm: { vcpuCount: vcpus, memoryRegions: [SMALL_REGION] } });
+    const name = `vms/${vmId}`;
+    await client.vm.SetVmState({
+      name,
+      state: { ...state, vcpus: Array.from({ length: vcpus }, () => live) },
+    });
     return name;
   }
 

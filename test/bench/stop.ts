@@ -18,7 +18,7 @@ function kicks(floor: KickFloor, count: number): number[] {
 }
 
 export async function stop(stage: Stage): Promise<Measurement[]> {
-  const vm = await stage.guest(1);
+  const vm = await stage.guest();
   const { client } = await stage.vcpud();
   const measured = await stage.connect();
   const floor = await KickFloor.start(MEASURED_GUEST);

@@ -98,7 +98,7 @@ async function whileRunning<T>(stage: Stage, name: string, task: () => Promise<T
 
 /** p50 with one call at a time: of a running L2, and of a paused one. */
 export async function unary(stage: Stage): Promise<Measurement[]> {
-  const vm = await stage.guest(1);
+  const vm = await stage.guest();
   const name = `${vm}/vcpus/0`;
   const live = await whileRunning(stage, vm, () => pairsOf(stage, name, 1));
   const paused = await pairsOf(stage, name, 1);
@@ -113,7 +113,7 @@ export async function unary(stage: Stage): Promise<Measurement[]> {
 
 /** Calls a second with 64 in flight on one connection. */
 export async function throughput(stage: Stage): Promise<Measurement[]> {
-  const vm = await stage.guest(1);
+  const vm = await stage.guest();
   const name = `${vm}/vcpus/0`;
   const live = await whileRunning(stage, vm, () => pairsOf(stage, name, IN_FLIGHT));
   const paused = await pairsOf(stage, name, IN_FLIGHT);

@@ -1,6 +1,6 @@
 // The standard health service, asked as a kubelet or a load balancer asks it.
 
-import { Client, type ClientReadableStream, credentials, loadPackageDefinition } from '@grpc/grpc-js';
+import { type Client, type ClientReadableStream, credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 
@@ -14,7 +14,9 @@ type HealthMethods = {
 };
 
 const loaded = loadPackageDefinition(loadSync(protoPath, { enums: String, defaults: true })) as unknown as {
-  grpc: { health: { v1: { Health: new (...args: ConstructorParameters<typeof Client>) => Client & HealthMethods } } };
+  grpc: {
+    health: { v1: { Health: new (...args: ConstructorParameters<typeof Client>) => Client & HealthMethods } };
+  };
 };
 
 export class HealthClient {
@@ -36,13 +38,12 @@ export class HealthClient {
     });
   }
 
-  /** What Watch says, one after the other, until the stream ends, however it does. */
-  async *watch(service: string): AsyncGenerator<string> {
-    try {
-      for await (const { status } of this.client.Watch({ service })) yield status;
-    } catch {
-      // The server went away: it has said what it had to say.
-    }
+  /** Calls back with what Watch says, each time it says something; gives what ends it. */
+  watch(service: string, said: (status: string) => void): () => void {
+    const stream = this.client.Watch({ service });
+    stream.on('data', ({ status }: Answer) => said(status));
+    stream.on('error', () => undefined); // cancelled, or the server is gone: it has said what it had to say
+    return () => stream.cancel();
   }
 
   close(): void {

@@ -3,16 +3,21 @@
 import '../../lib/os/libc.js';
 import { VcpudError } from '../../lib/errors/vcpud-error.js';
 import { closePort } from '../../lib/kvm/native/kvm-device.js';
-import { probeHost } from '../../lib/vm/host.js';
+import { type HostProfile, probeHost } from '../../lib/vm/host.js';
 
-/** Whether this machine's own KVM has nested state. */
-export function hasNestedKvm(): boolean {
+function hostProfile(): HostProfile | undefined {
   try {
     const { kvm, profile } = probeHost();
     closePort(kvm);
-    return profile.nested.enabled;
+    return profile;
   } catch (error) {
-    if (error instanceof VcpudError) return false;
+    if (error instanceof VcpudError) return undefined;
     throw error;
   }
 }
+
+/** Whether this machine has a KVM that vcpud can use. */
+export const hasKvm = (): boolean => hostProfile() !== undefined;
+
+/** Whether this machine's own KVM has nested state. */
+export const hasNestedKvm = (): boolean => hostProfile()?.nested.enabled ?? false;

@@ -15,14 +15,17 @@ import {
 } from '../guests/svm-l1/guest.js';
 import { PARAMETER, PARAMETERS_GPA, SCENE } from '../guests/svm-l1/layout.js';
 import {
+  copyMemory,
   countersWhen,
   everyVcpuInL2,
   expectNoPanic,
   isInGuestMode,
   l2Progress,
   nameOf,
+  onlyVcpu,
   pauseWhen,
   startGuest,
+  unlike,
   type VmRef,
   vcpuOf,
 } from '../harness/live-guest.js';
@@ -201,6 +204,26 @@ test.each([
   await expectToStartAgain(vm, 2n);
   await end(vm, watcher);
 });
+
+test.each(['SetVcpuState', 'SetVmState'] as const)(
+  'a VM that stopped in the middle of an MMIO read goes on from where %s takes it',
+  async (rpc) => {
+    const [from, to] = [ref(`from-${rpc}`.toLowerCase()), ref(`to-${rpc}`.toLowerCase())];
+    const stopped = await startGuest(to, { ...BUSY, scene: 'unbackedRead' });
+    await stopped.runState('STOPPED');
+    const watcher = await startGuest(from, BUSY);
+    const state = await pauseWhen(from, 'the vCPU in L2', everyVcpuInL2);
+    const before = await readCounters(from.client, from.vmId, 0);
+    await copyMemory(from, to);
+    if (rpc === 'SetVmState') await to.client.vm.SetVmState({ name: nameOf(to), state });
+    else await to.client.vcpu.SetVcpuState({ name: vcpuOf(to), state: onlyVcpu(state) });
+    expect(await unlike(to, state)).toEqual([]);
+    await end(from, watcher);
+    await to.client.vm.RunVm({ name: nameOf(to) });
+    await l2Progress(to, before);
+    await end(to, stopped);
+  },
+);
 
 test('a reset of one vCPU leaves the other in its L2', async () => {
   const vm = ref('two');

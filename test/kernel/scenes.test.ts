@@ -4,11 +4,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EVENTS_LAYOUT } from '../../lib/kvm/abi.js';
 import { FLAG, HEADER, SVM_HEADER, VMCB12_CONTROL, VMCB12_SAVE } from '../../lib/nested/layout.js';
+import { resetNestedState } from '../../lib/nested/reset.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { type GuestParameters, NORMAL, openGate, readCounters } from '../guests/svm-l1/guest.js';
 import { L2_BASE, L2_UNMAPPED, PAGING, VMCB_GPA } from '../guests/svm-l1/layout.js';
 import {
+  copyMemory,
   countersWhen,
+  createAlike,
   everyVcpuInL2,
   expectNoPanic,
   isInGuestMode,
@@ -18,9 +21,11 @@ import {
   onlyVcpu,
   pauseWhen,
   startGuest,
+  unlike,
   type VmRef,
   vcpuOf,
 } from '../harness/live-guest.js';
+import { nestedOf } from '../harness/states.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 import { Watcher } from '../harness/watcher.js';
 
@@ -110,6 +115,33 @@ describe.each(Object.keys(PAGING) as Array<keyof typeof PAGING>)('an L2 with pag
     );
     expect(counters.starts).toBe(1n);
     await after.line(/ l2=[1-9]/);
+    await end(to, watcher, after);
+  });
+
+  test('moves by its parts too: registers first, out of L2, and then the nested state', async () => {
+    const { vm, watcher } = await start({ scene: 'normal', report: 1024 });
+    await countersWhen(vm, 'L2 to count', ({ l2Count }) => l2Count > 0n);
+    const state = await pauseWhen(vm, 'the vCPU in L2', everyVcpuInL2);
+    const before = await readCounters(vm.client, vm.vmId, 0);
+
+    const to = { ...vm, vmId: `${vm.vmId}-by-parts` };
+    await createAlike(vm, to);
+    await copyMemory(vm, to);
+    const outOfL2 = nestedOf(resetNestedState('SVM'));
+    await to.client.vcpu.SetVcpuState({
+      name: vcpuOf(to),
+      state: { ...onlyVcpu(state), nestedState: outOfL2 },
+    });
+    const { nestedState } = await to.client.nested.SetNestedState({
+      name: vcpuOf(to),
+      nestedState: { data: nestedBytes(state) },
+    });
+    expect(withoutDr6AndCr2(nestedState?.data ?? outOfL2.data)).toEqual(withoutDr6AndCr2(nestedBytes(state)));
+    expect(await unlike(to, state)).toEqual([]);
+    await vm.client.vm.DeleteVm({ name: nameOf(vm) });
+    const after = new Watcher(to.client, to.vmId);
+    await run(to);
+    await l2Progress(to, before);
     await end(to, watcher, after);
   });
 
