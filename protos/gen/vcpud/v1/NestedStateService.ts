@@ -132,6 +132,7 @@ export interface NestedStateServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | INVALID_ARGUMENT | KERNEL_REFUSED_NESTED_STATE | the kernel refused for a reason that no rule foresaw; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | another ioctl failed, or a bug in vcpud |
    */
@@ -154,6 +155,7 @@ export interface NestedStateServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | INVALID_ARGUMENT | KERNEL_REFUSED_NESTED_STATE | the kernel refused for a reason that no rule foresaw; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | another ioctl failed, or a bug in vcpud |
    */
@@ -227,6 +229,7 @@ export interface NestedStateServiceHandlers extends grpc.UntypedServiceImplement
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | INVALID_ARGUMENT | KERNEL_REFUSED_NESTED_STATE | the kernel refused for a reason that no rule foresaw; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | another ioctl failed, or a bug in vcpud |
    */

@@ -114,6 +114,7 @@ export interface VcpuServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the nested state, but reads back another |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed otherwise, or a bug in vcpud |
    */
@@ -134,6 +135,7 @@ export interface VcpuServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the nested state, but reads back another |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed otherwise, or a bug in vcpud |
    */
@@ -197,6 +199,7 @@ export interface VcpuServiceHandlers extends grpc.UntypedServiceImplementation {
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the nested state, but reads back another |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed otherwise, or a bug in vcpud |
    */

@@ -244,6 +244,7 @@ export interface VmServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took a nested state, but reads back another |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed otherwise, or a bug in vcpud |
    */
@@ -265,6 +266,7 @@ export interface VmServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took a nested state, but reads back another |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed otherwise, or a bug in vcpud |
    */
@@ -407,6 +409,7 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took a nested state, but reads back another |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed otherwise, or a bug in vcpud |
    */

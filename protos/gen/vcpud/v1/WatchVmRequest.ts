@@ -10,7 +10,7 @@ export interface WatchVmRequest {
    */
   'name'?: (string);
   /**
-   * Whether to begin with what the debug console has shown so far (the last 64 KiB).
+   * Whether to begin with what the debug console has shown so far (the last 64 KiB, or the last 2048 turns where vCPUs take turns).
    */
   'consoleHistory'?: (boolean);
 }
@@ -24,7 +24,7 @@ export interface WatchVmRequest__Output {
    */
   'name': (string);
   /**
-   * Whether to begin with what the debug console has shown so far (the last 64 KiB).
+   * Whether to begin with what the debug console has shown so far (the last 64 KiB, or the last 2048 turns where vCPUs take turns).
    */
   'consoleHistory': (boolean);
 }
