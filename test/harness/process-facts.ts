@@ -20,7 +20,16 @@ export function processFacts(pid: number): ProcessFacts {
 /** What the descriptors of a process are open on, by their numbers: "anon_inode:kvm-vm", "/memfd:vcpud-a (deleted)". */
 export function openFiles(pid: number): ReadonlyMap<number, string> {
   const folder = `/proc/${pid}/fd`;
-  return new Map(readdirSync(folder).map((fd) => [Number(fd), readlinkSync(`${folder}/${fd}`)]));
+  const files = new Map<number, string>();
+  for (const fd of readdirSync(folder)) {
+    try {
+      files.set(Number(fd), readlinkSync(`${folder}/${fd}`));
+    } catch (error) {
+      // Closed meanwhile, as the one by which this process read its own folder is.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return files;
 }
 
 const MIB = 1024;

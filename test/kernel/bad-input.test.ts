@@ -986,7 +986,7 @@ describe('bytes at random', () => {
           await expectSound(WILD.still, before, expectReadable(await outcome(call)));
         },
       ),
-      { numRuns: RUNS },
+      { numRuns: 60 },
     );
   });
 

@@ -90,7 +90,7 @@ test('VMs with an irqchip, a PIT, many vCPUs and a live L2 leave as much as ther
   };
   await round();
   const before = processFacts(vcpud.pid);
-  for (let i = 0; i < 3; i += 1) await round();
+  for (let i = 0; i < 2; i += 1) await round();
   expect(filesOfVms()).toEqual([]);
   await expectNoMoreThan(before);
 });
