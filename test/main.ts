@@ -23,7 +23,7 @@ Runs every check and test and closes with "N passed, N failed".
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
 /** For one test file, from its host's boot on. */
-const FILE_TIMEOUT_MS = 20 * 60_000;
+const FILE_TIMEOUT_MS = 30 * 60_000;
 const RESULT_PREFIX = 'vcpud-tests: ';
 
 interface Counts {

@@ -2,7 +2,7 @@
 
 const INTERVAL_MS = 25;
 /** Long enough for an emulated host that is busy with a guest. */
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 600_000;
 
 /** What the check gives as soon as it gives something; rejects, saying what was waited for, where it doesn't. */
 export async function eventually<T>(

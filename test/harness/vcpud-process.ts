@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { VcpudClient } from '../../lib/api/client.js';
 
 /** Long enough for an emulated host. */
-const START_TIMEOUT_MS = 60_000;
-const CALL_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 240_000;
+const CALL_TIMEOUT_MS = 300_000;
 
 const ENTRY = join(dirname(fileURLToPath(import.meta.url)), '../../cli/vcpud.js');
 

@@ -52,7 +52,7 @@ export class Watcher {
   }
 
   /** What the predicate finds, now or as soon as an event makes it find something. */
-  async until<T>(what: string, find: (watcher: Watcher) => T | undefined, timeoutMs = 60_000): Promise<T> {
+  async until<T>(what: string, find: (watcher: Watcher) => T | undefined, timeoutMs = 300_000): Promise<T> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const found = find(this);

@@ -55,7 +55,7 @@ const CAPTURES = 1000;
 /** Calls under way at a time: one is answered while the next waits. Where more wait for one vCPU, they share a capture. */
 const LANES = 2;
 /** A minute on an emulated host that has a machine to itself; much longer on one that shares it. */
-const CAPTURES_TIMEOUT_MS = 600_000;
+const CAPTURES_TIMEOUT_MS = 900_000;
 /** Captures between two looks at L2's counter. */
 const LEG = 100;
 
