@@ -122,16 +122,18 @@ export class VcpudClient {
   ): Promise<WriteMemoryResponse__Output> {
     const { path, requestSerialize, responseDeserialize } = api.MemoryService.service.WriteMemory;
     return new Promise((resolve, reject) => {
+      const answer = new AbortController();
       const call: ClientWritableStream<WriteMemoryRequest> = this.client.makeClientStreamRequest(
         path,
         requestSerialize,
         responseDeserialize,
         (error, response) => {
+          answer.abort();
           if (error === null && response !== undefined) resolve(response);
           else reject(error ?? new Error('WriteMemory ended without an answer'));
         },
       );
-      void sendAll(call, chunks).catch((error: unknown) => {
+      void sendAll(call, chunks, answer.signal).catch((error: unknown) => {
         call.cancel();
         reject(error);
       });
@@ -176,31 +178,27 @@ function incoming<T>(call: ClientReadableStream<T>): Incoming<T> {
   };
 }
 
+/** Sends until all is sent, or until the server has answered: then nothing more is asked of the source. */
 async function sendAll(
   call: ClientWritableStream<WriteMemoryRequest>,
   chunks: AsyncIterable<WriteMemoryRequest> | Iterable<WriteMemoryRequest>,
+  answered: AbortSignal,
 ): Promise<void> {
-  let ended = false;
-  call.once('error', () => {
-    ended = true;
-  });
-  call.once('close', () => {
-    ended = true;
-  });
+  call.on('error', () => undefined); // the answer says it too
   for await (const chunk of chunks) {
-    if (ended) return;
+    if (answered.aborted) return;
     if (call.write(chunk)) continue;
     await new Promise<void>((resolve) => {
       const done = () => {
         call.off('drain', done);
-        call.off('error', done);
-        call.off('close', done);
+        answered.removeEventListener('abort', done);
         resolve();
       };
       call.once('drain', done);
-      call.once('error', done);
-      call.once('close', done);
+      // gRPC takes no more after an answer, and says nothing of it: neither drain nor error comes.
+      answered.addEventListener('abort', done, { once: true });
     });
+    if (answered.aborted) return;
   }
   call.end();
 }

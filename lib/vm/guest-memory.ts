@@ -192,11 +192,15 @@ export class GuestMemory {
   async writeZeroes(gpa: bigint, bytes: bigint): Promise<void> {
     const start = this.locate(gpa, bytes);
     const end = start + Number(bytes);
+    let dataEnd = start; // as in read
     for (let at = start; ; ) {
       this.assertOpen(); // before the descriptor is touched: while zeroes were written the VM may have gone
-      at = seekData(this.fd, at, end);
-      if (at >= end) return;
-      const length = Math.min(ZEROES.length, seekHole(this.fd, at, end) - at);
+      if (at === dataEnd) {
+        at = seekData(this.fd, at, end);
+        if (at >= end) return;
+        dataEnd = seekHole(this.fd, at, end);
+      }
+      const length = Math.min(ZEROES.length, dataEnd - at);
       await this.whileOpen(() => writeAsync(this.fd, ZEROES, 0, length, at));
       at += length;
     }

@@ -34,8 +34,8 @@ const MOST_ACCESS_PARTS = 16;
 const DESCRIPTORS_OF_A_THREAD = 12;
 
 /** How long, ms, and how often the main thread gives way to a vCPU that is on its way back into the guest. */
-const BACK_WAIT_MS = 0.1;
-const MOST_BACK_WAITS = 5;
+const BACK_WAIT_MS = 0.05;
+const MOST_BACK_WAITS = 8;
 
 export interface RunnerEvents {
   /** The vCPU left the guest by itself: halted, or stopped for good. Not called for parks that park() asked for. */
