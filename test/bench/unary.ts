@@ -14,24 +14,32 @@ const p50 = ({ latencies }: Round): number => median(latencies);
 const perSecond = ({ calls, ms }: Round): number => (calls / ms) * 1000;
 const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
 
-/** Warms a side up, and gives how many calls make a round: for about roundMs, by what it just took. */
-async function callsOf(stage: Stage, call: Call, inFlight: number): Promise<number> {
+/** Warms both sides up, and gives how many calls make a round: for about roundMs, by what the echo just took. */
+async function callsOf(stage: Stage, get: Call, echo: Call, inFlight: number): Promise<number> {
   const { warmUpCalls, roundMs } = stage.amounts;
-  const { ms, calls } = await round(call, warmUpCalls, inFlight);
+  await round(get, warmUpCalls, inFlight);
+  const { ms, calls } = await round(echo, warmUpCalls, inFlight);
   return Math.max(inFlight === 1 ? 10 : 2 * inFlight, Math.round((calls * roundMs) / ms));
 }
 
-async function pairsOf(stage: Stage, name: string, inFlight: number): Promise<Pair<Round>[]> {
+/** Rounds of a running guest, then of the same one paused. */
+async function livePausedPairs(stage: Stage, inFlight: number, pairs: number) {
+  const vm = await stage.guest();
+  const { client: control } = await stage.vcpud();
   const client = await stage.connect();
-  const get = () => client.get(name);
-  const echo = () => client.echo(name);
-  await callsOf(stage, get, inFlight);
-  const calls = await callsOf(stage, echo, inFlight);
-  return alternate(
-    stage.amounts.pairs,
-    () => round(echo, calls, inFlight),
-    () => round(get, calls, inFlight),
-  );
+  const get = () => client.get(`${vm}/vcpus/0`);
+  const echo = () => client.echo(`${vm}/vcpus/0`);
+  await control.vm.RunVm({ name: vm });
+  const calls = await callsOf(stage, get, echo, inFlight);
+  const rounds = () =>
+    alternate(
+      pairs,
+      () => round(echo, calls, inFlight),
+      () => round(get, calls, inFlight),
+    );
+  const live = await rounds();
+  await stage.pauseInL2(vm);
+  return { live, paused: await rounds() };
 }
 
 function latencyRow(name: string, what: string, pairs: readonly Pair<Round>[]): Measurement {
@@ -59,7 +67,8 @@ function latencyRow(name: string, what: string, pairs: readonly Pair<Round>[]): 
 
 function throughputRow(name: string, what: string, pairs: readonly Pair<Round>[]): Measurement {
   const calls = pairs.reduce((sum, pair) => sum + pair.product.calls, 0);
-  const live = pairs.reduce((sum, pair) => sum + pair.product.latencies.length, 0);
+  const latencies = pairs.flatMap(({ product }) => product.latencies);
+  const floorLatencies = pairs.flatMap(({ floor }) => floor.latencies);
   return {
     name,
     what,
@@ -69,39 +78,18 @@ function throughputRow(name: string, what: string, pairs: readonly Pair<Round>[]
     ratio: medianRatio(pairs, perSecond),
     details: {
       calls,
-      'in L2': percent(live, calls),
-      'p50 us': median(pairs.flatMap(({ product }) => product.latencies)) * 1000,
-      'p99 us':
-        quantile(
-          pairs.flatMap(({ product }) => product.latencies),
-          0.99,
-        ) * 1000,
-      'floor p99 us':
-        quantile(
-          pairs.flatMap(({ floor }) => floor.latencies),
-          0.99,
-        ) * 1000,
+      'in L2': percent(latencies.length, calls),
+      'p50 us': median(latencies) * 1000,
+      'p99 us': quantile(latencies, 0.99) * 1000,
+      'floor p99 us': quantile(floorLatencies, 0.99) * 1000,
       pairs: pairs.length,
     },
   };
 }
 
-async function whileRunning<T>(stage: Stage, name: string, task: () => Promise<T>): Promise<T> {
-  const { client } = await stage.vcpud();
-  await client.vm.RunVm({ name });
-  try {
-    return await task();
-  } finally {
-    await stage.pauseInL2(name);
-  }
-}
-
-/** p50 with one call at a time: of a running L2, and of a paused one. */
+/** p50 with one call at a time. */
 export async function unary(stage: Stage): Promise<Measurement[]> {
-  const vm = await stage.guest();
-  const name = `${vm}/vcpus/0`;
-  const live = await whileRunning(stage, vm, () => pairsOf(stage, name, 1));
-  const paused = await pairsOf(stage, name, 1);
+  const { live, paused } = await livePausedPairs(stage, 1, stage.amounts.pairs);
   return [
     {
       ...latencyRow('unary', 'GetNestedState of a running L2, p50, one at a time / echo', live),
@@ -113,10 +101,7 @@ export async function unary(stage: Stage): Promise<Measurement[]> {
 
 /** Calls a second with 64 in flight on one connection. */
 export async function throughput(stage: Stage): Promise<Measurement[]> {
-  const vm = await stage.guest();
-  const name = `${vm}/vcpus/0`;
-  const live = await whileRunning(stage, vm, () => pairsOf(stage, name, IN_FLIGHT));
-  const paused = await pairsOf(stage, name, IN_FLIGHT);
+  const { live, paused } = await livePausedPairs(stage, IN_FLIGHT, Math.ceil(stage.amounts.pairs / 2));
   return [
     {
       ...throughputRow('throughput', 'GetNestedState of a running L2, 64 in flight / echo', live),
