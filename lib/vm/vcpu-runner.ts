@@ -33,9 +33,15 @@ const MOST_ACCESS_PARTS = 16;
 /** Descriptors that a worker thread needs while it starts (its event loop's, and one to read its program), and some over. */
 const DESCRIPTORS_OF_A_THREAD = 12;
 
-/** How long, ms, and how often the main thread gives way to a vCPU that is on its way back into the guest. */
-const BACK_WAIT_MS = 0.05;
-const MOST_BACK_WAITS = 8;
+/**
+ * How long, ms, the main thread gives way to kicked vCPUs before it looks again. One that has a CPU of its own is out
+ * and back within the first of these. Where they share one CPU, each sleep is what lets the vCPU run at all.
+ */
+const GIVE_WAY_MS = [0.05, 0.1, 0.2, 0.4];
+/** How often, ms, it looks at a vCPU that took longer, from timers of the event loop. */
+const LOOK_AGAIN_MS = 1;
+/** How often it looks for the way back of a vCPU whose ioctl is done: a guest held up by its console reader stays out. */
+const MOST_BACK_LOOKS = 4;
 
 export interface RunnerEvents {
   /** The vCPU left the guest by itself: halted, or stopped for good. Not called for parks that park() asked for. */
@@ -53,8 +59,12 @@ export interface ProgramResult {
 
 interface Program {
   readonly request: number;
+  /** Its number: WORD.programDone once it is done. */
+  readonly number: number;
   /** By monotonicMs. */
   readonly kickedAt: number;
+  /** How often it was found done while the vCPU was not back in the guest. */
+  looks: number;
   readonly resolve: (result: ProgramResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -181,10 +191,12 @@ export class VcpuRunner {
     if (this.active !== undefined) throw new Error('a program is under way on this vCPU');
     if (this.parked) return { value: this.directIoctl(request, this.programBuffer), outMs: 0 };
     return new Promise((resolve, reject) => {
-      this.active = { request, kickedAt: monotonicMs(), resolve, reject };
+      const number = (Atomics.load(this.control, WORD.programAsked) + 1) | 0;
+      this.active = { request, number, kickedAt: monotonicMs(), looks: 0, resolve, reject };
       Atomics.store(this.control, WORD.programRequest, request | 0);
-      this.command(WORD.programAsked, (Atomics.load(this.control, WORD.programAsked) + 1) | 0);
+      this.command(WORD.programAsked, number);
       this.kick();
+      awaitBack(this);
     });
   }
 
@@ -254,9 +266,6 @@ export class VcpuRunner {
         Atomics.notify(this.control, WORD.commands);
         this.events.console(message.data, message.time);
         return;
-      case 'program':
-        this.finishProgram();
-        return;
       case 'parked':
         this.parked = true;
         this.accessPending = message.accessPending;
@@ -271,36 +280,22 @@ export class VcpuRunner {
     }
   }
 
-  private finishProgram(): void {
+  /** Ends the program under way if it is done and the vCPU back in the guest, or as good as; gives whether none is left. */
+  finishProgram(): boolean {
     const program = this.active;
-    if (program === undefined) return;
+    if (program === undefined) return true;
+    if (Atomics.load(this.control, WORD.programDone) !== program.number) return false;
+    const backAt = this.times[TIME.backAt] ?? 0;
+    if (backAt < program.kickedAt && program.looks++ < MOST_BACK_LOOKS) return false;
     this.active = undefined;
     const errno = Atomics.load(this.control, WORD.programErrno);
     if (errno !== 0) {
       program.reject(new KernelError(requestName(program.request), errno));
-      return;
+    } else {
+      const outMs = (backAt < program.kickedAt ? monotonicMs() : backAt) - program.kickedAt;
+      program.resolve({ value: Atomics.load(this.control, WORD.programValue), outMs });
     }
-    const outMs = this.waitUntilBack(program.kickedAt) - program.kickedAt;
-    program.resolve({ value: Atomics.load(this.control, WORD.programValue), outMs });
-  }
-
-  /**
-   * When the vCPU was about to enter the guest again. Where this thread runs in its place, as on a host with fewer free
-   * CPUs than threads, it gives way first: the guest would else stand still until the whole answer is made and sent,
-   * three times as long (measured with one CPU). Where each has a CPU, the vCPU is back before this is asked.
-   */
-  private waitUntilBack(kickedAt: number): number {
-    for (let waits = 0; waits < MOST_BACK_WAITS; waits += 1) {
-      const backAt = this.times[TIME.backAt] ?? 0;
-      if (backAt >= kickedAt) return backAt;
-      Atomics.wait(
-        this.control,
-        WORD.programDone,
-        Atomics.load(this.control, WORD.programDone),
-        BACK_WAIT_MS,
-      );
-    }
-    return monotonicMs();
+    return true;
   }
 
   /** A vCPU that parked by itself before it saw the program: it is this side's now, so the ioctl is done here. */
@@ -325,4 +320,34 @@ export class VcpuRunner {
     for (const waiter of this.parkWaiters.splice(0)) waiter();
     if (!this.quitting) this.events.died(error);
   }
+}
+
+let kicked: VcpuRunner[] = [];
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Sees to it that a kicked vCPU's program is ended when it is done. The vCPU's thread says nothing: a message would
+ * wake this thread, which on a host with few CPUs takes the CPU from the vCPU before it is back in the guest, and the
+ * guest would stand still for three times as long (measured with one CPU). All that are kicked in one turn are
+ * waited for together.
+ */
+function awaitBack(runner: VcpuRunner): void {
+  kicked.push(runner);
+  if (kicked.length === 1) process.nextTick(giveWay);
+}
+
+function giveWay(): void {
+  let out = kicked;
+  kicked = [];
+  for (const ms of GIVE_WAY_MS) {
+    out = out.filter((runner) => !runner.finishProgram());
+    if (out.length === 0) return;
+    Atomics.wait(sleeper, 0, 0, ms);
+  }
+  lookAgain(out);
+}
+
+function lookAgain(runners: VcpuRunner[]): void {
+  const out = runners.filter((runner) => !runner.finishProgram());
+  if (out.length > 0) setTimeout(lookAgain, LOOK_AGAIN_MS, out);
 }

@@ -1,5 +1,5 @@
 // What the main thread and a vCPU's thread say to each other. Commands go through shared words, so that a kick
-// costs one store and one signal; answers come back as messages.
+// costs one store and one signal; the answer to a program is a word too, all others are messages.
 
 /** The words of the shared control block (Int32Array): index by name. */
 export const WORD = {
@@ -71,7 +71,6 @@ export type ThreadMessage =
       readonly entries: number;
       readonly lastExit: string;
     }
-  | { readonly kind: 'program' }
   | { readonly kind: 'console'; readonly data: Uint8Array; readonly time: number };
 
 /** How much console output may be on its way to the main thread before the guest is held up: 256 KiB. */

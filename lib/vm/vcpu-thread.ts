@@ -209,7 +209,6 @@ function loop(): void {
         continue;
       }
       runProgram(asked);
-      say({ kind: 'program' });
       outForProgram = true;
       continue;
     }
