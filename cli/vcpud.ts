@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import { VERSION } from '../lib/api/version.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
+import { NATIVE_DRIVER } from '../lib/kvm/native/native-driver.js';
 import { type Endpoint, parseEndpoint, type RunningServer, startServer } from '../services/server.js';
 
 const DEFAULT_ENDPOINT = 'unix:///run/vcpud/vcpud.sock';
@@ -49,7 +50,7 @@ async function serve(options: ServeOptions): Promise<void> {
   );
   let server: RunningServer;
   try {
-    server = await startServer(options.listen, log);
+    server = await startServer(NATIVE_DRIVER, options.listen, log);
   } catch (error) {
     process.stderr.write(`vcpud: ${(error as Error).message}\n`);
     process.exitCode = error instanceof VcpudError ? EXIT.unavailable : EXIT.failed;

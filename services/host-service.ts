@@ -16,8 +16,10 @@ const VENDORS = {
   UNKNOWN: 'CPU_VENDOR_UNSPECIFIED',
 } as const;
 
+const DRIVERS = { native: 'DRIVER_NATIVE', model: 'DRIVER_MODEL' } as const;
+
 export function hostService({ host, rules }: VmRegistry, log: Logger): HostServiceHandlers {
-  const answer: GetHostResponse = {
+  const answer = (): GetHostResponse => ({
     host: {
       vcpudVersion: VERSION,
       kvmApiVersion: host.apiVersion,
@@ -32,9 +34,10 @@ export function hostService({ host, rules }: VmRegistry, log: Logger): HostServi
       },
       capabilities: [...host.capabilities].map(([name, value]) => ({ name, number: CAP[name], value })),
       vmxCapabilityMsrs: host.vmxCapabilityMsrs.map(({ index, value }) => ({ index, value: u64(value) })),
-      drivers: ['DRIVER_NATIVE'],
+      drivers: [DRIVERS[host.driver]],
       enforcedRules: [...rules.enforced].sort(),
+      unexplainedRejections: rules.unexplained.count,
     },
-  };
-  return { GetHost: unary<GetHostRequest__Output, GetHostResponse>(log, () => answer) };
+  });
+  return { GetHost: unary<GetHostRequest__Output, GetHostResponse>(log, answer) };
 }

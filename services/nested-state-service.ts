@@ -3,9 +3,16 @@
 import type { Logger } from 'pino';
 import { nestedState } from '../lib/api/vcpu-state.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import type { Vm } from '../lib/vm/vm.js';
+import { SIZE } from '../lib/kvm/abi.js';
+import { HEADER_BYTES, type NestedFormat } from '../lib/nested/layout.js';
+import { EVERYTHING_KNOWN, type Judgement, judgeNestedState } from '../lib/nested/rules.js';
+import { nestedNotSupported } from '../lib/state/nested-access.js';
+import { knownOf, newVcpuFacts, vcpuFacts } from '../lib/state/vcpu-facts.js';
+import type { Caller, Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
+import type { NestedState__Output } from '../protos/gen/vcpud/v1/NestedState.js';
 import type { NestedStateServiceHandlers } from '../protos/gen/vcpud/v1/NestedStateService.js';
+import type { NestedStateTarget__Output } from '../protos/gen/vcpud/v1/NestedStateTarget.js';
 import { unary } from './handlers.js';
 import { byteRanges, duration, timestamp } from './messages.js';
 import { parseVcpuName, parseVmName, vcpuName } from './names.js';
@@ -20,19 +27,53 @@ export function nestedStateService(vms: VmRegistry, log: Logger): NestedStateSer
     vm.vcpu(index);
     return { name, vm, index };
   };
+  const liveFacts = (caller: Caller, name: string) => {
+    const { vm, index } = named(name);
+    return vm.factsOf(caller, index);
+  };
+  const newVcpu = () => {
+    if (!vms.host.nested.enabled) throw nestedNotSupported();
+    return newVcpuFacts(vms.host.supportedCpuid, vms.host.vmxCapabilityMsrs);
+  };
   return {
     GetNestedState: unary(log, async ({ name }) => {
       const { vm, index } = named(name);
       const { bytes, outMs, time } = await vm.getNestedState(index);
       return { nestedState: nestedState(bytes), stopDuration: duration(outMs), captureTime: timestamp(time) };
     }),
-    SetNestedState: unary(log, async ({ name, nestedState: given, validateOnly }, caller) => {
+    SetNestedState: unary(log, async ({ name, nestedState: given, validateOnly, kernelVerdict }, caller) => {
       const { vm, index } = named(name);
-      if (given === null) {
-        throw VcpudError.of('FIELD_REQUIRED', 'nested_state is required', { field: 'nested_state' });
+      const bytes = bytesOf(given);
+      if (validateOnly && kernelVerdict) {
+        const message = 'validate_only asks for the checks alone, kernel_verdict for none of them';
+        throw VcpudError.of('FIELDS_EXCLUSIVE', message, { field: 'kernel_verdict' });
       }
-      const { held, ignored } = await vm.setNestedState(caller, index, given.data, validateOnly);
+      if (validateOnly) {
+        await vm.checkNestedState(caller, index, bytes);
+        return { nestedState: nestedState(bytes), ignored: [] };
+      }
+      const { held, ignored } = kernelVerdict
+        ? await vm.setNestedStateUnchecked(caller, index, bytes)
+        : await vm.setNestedState(caller, index, bytes);
       return { nestedState: nestedState(held), ignored: byteRanges(ignored) };
+    }),
+    ValidateNestedState: unary(log, async ({ nestedState: given, target, name, described }, caller) => {
+      const bytes = bytesOf(given);
+      let judgement: Judgement;
+      if (target === 'described' && described) {
+        const { facts, kernel, known } = describedTarget(described);
+        judgement = judgeNestedState(bytes, facts, kernel, known);
+      } else {
+        const facts = target === 'name' && name !== undefined ? await liveFacts(caller, name) : newVcpu();
+        judgement = judgeNestedState(bytes, facts, vms.rules, EVERYTHING_KNOWN);
+      }
+      return {
+        violations: judgement.violations.map(({ reason, errno, field, message, source, origin }) => {
+          return { reason, errno: origin === 'kernel' ? errno : '', field, message, source };
+        }),
+        unjudgedRules: [...judgement.unjudged],
+        nestedState: bytes.length < HEADER_BYTES ? null : nestedState(bytes),
+      };
     }),
     Reset: unary(log, async ({ name }, caller) => {
       const { vm, index } = named(name);
@@ -51,6 +92,63 @@ export function nestedStateService(vms: VmRegistry, log: Logger): NestedStateSer
     }),
   };
 }
+
+function bytesOf(given: NestedState__Output | null): Buffer {
+  if (given !== null) return given.data;
+  throw VcpudError.of('FIELD_REQUIRED', 'nested_state is required', { field: 'nested_state' });
+}
+
+const FORMAT_NAMES: Readonly<Record<string, NestedFormat>> = {
+  NESTED_STATE_FORMAT_SVM: 'SVM',
+  NESTED_STATE_FORMAT_VMX: 'VMX',
+};
+
+/** What the rules ask of a vCPU that is only described, and what of it is known. */
+function describedTarget({ format, enforcedRules, ...given }: NestedStateTarget__Output) {
+  const known = FORMAT_NAMES[format];
+  if (known === undefined) {
+    const message = 'described.format is required: SVM or VMX';
+    throw VcpudError.of('FIELD_REQUIRED', message, { field: 'described.format' });
+  }
+  const parts: Partial<Record<DescribedPart, Buffer>> = {};
+  for (const [name, legal] of Object.entries(DESCRIBED_SIZES) as Array<[DescribedPart, LegalSize]>) {
+    const bytes = given[name];
+    if (bytes.length === 0) continue;
+    if (!legal.fits(bytes.length)) {
+      throw VcpudError.of('STATE_SIZE_WRONG', `described.${name} must be ${legal.expected}`, {
+        field: `described.${name}`,
+        metadata: { part: name, expected: legal.expected },
+      });
+    }
+    parts[name] = bytes;
+  }
+  return {
+    facts: vcpuFacts(parts),
+    kernel: { format: known, enforced: new Set(enforcedRules) },
+    known: knownOf(parts),
+  };
+}
+
+type DescribedPart = 'cpuid' | 'sregs' | 'msrs' | 'events';
+
+interface LegalSize {
+  readonly expected: string;
+  readonly fits: (bytes: number) => boolean;
+}
+
+const rowsOf = (bytes: number): LegalSize => {
+  return { expected: `a multiple of ${bytes} bytes`, fits: (length) => length % bytes === 0 };
+};
+
+const DESCRIBED_SIZES: Readonly<Record<DescribedPart, LegalSize>> = {
+  cpuid: rowsOf(SIZE.cpuidEntry),
+  sregs: {
+    expected: `${SIZE.sregs} or ${SIZE.sregs2} bytes`,
+    fits: (length) => length === SIZE.sregs || length === SIZE.sregs2,
+  },
+  msrs: rowsOf(SIZE.msrEntry),
+  events: { expected: `${SIZE.events} bytes`, fits: (length) => length === SIZE.events },
+};
 
 /** The names that a batch asks for, checked against its parent. */
 function batchNames(vms: VmRegistry, parent: string, names: readonly string[]): readonly string[] {

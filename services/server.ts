@@ -8,6 +8,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { api } from '../lib/api/definitions.js';
+import type { KvmDriver } from '../lib/kvm/port.js';
 import { letHeapGrow } from '../lib/os/v8-heap.js';
 import { probeHost } from '../lib/vm/host.js';
 import { probeRules } from '../lib/vm/host-rules.js';
@@ -63,17 +64,18 @@ export interface RunningServer {
 }
 
 /**
- * Opens /dev/kvm, asks the host, listens. `extend` may add services before it listens (the bench's floor is one).
+ * Opens the driver's KVM, asks the host, listens. `extend` may add services before it listens (the bench's floor is one).
  * Throws KVM_UNAVAILABLE, or an Error whose message is for a person.
  */
 export async function startServer(
+  driver: KvmDriver,
   endpoint: Endpoint,
   log: Logger,
   extend: (server: Server) => void = () => undefined,
 ): Promise<RunningServer> {
   quietGrpc(log);
   letHeapGrow();
-  const { kvm, profile } = probeHost();
+  const { kvm, profile } = probeHost(driver);
   const vms = new VmRegistry(kvm, profile, probeRules(kvm, profile));
   const server = new Server(SERVER_OPTIONS);
   server.addService(api.HostService.service, hostService(vms, log));

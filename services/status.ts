@@ -10,15 +10,16 @@ import { KernelError } from '../lib/os/kernel-error.js';
 
 /** The google.rpc details of an error: always an ErrorInfo, and a BadRequest or PreconditionFailure where it fits. */
 function detailsOf(error: VcpudError): Detail[] {
-  const { field, subject, metadata } = error.details;
+  const { field, further = [], subject, metadata } = error.details;
   const info = { reason: error.reason, domain: ERROR_DOMAIN, metadata: metadata ?? {} };
   const details: Detail[] = [{ type: 'ErrorInfo', message: info }];
   if (error.status === 'FAILED_PRECONDITION') {
     const violation = { type: error.reason, subject: subject ?? 'host', description: error.message };
     details.push({ type: 'PreconditionFailure', message: { violations: [violation] } });
   } else if (field !== undefined) {
-    const violation = { field, description: error.message, reason: error.reason };
-    details.push({ type: 'BadRequest', message: { fieldViolations: [violation] } });
+    const all = [{ field, reason: error.reason, message: error.message }, ...further];
+    const fieldViolations = all.map(({ message, ...rest }) => ({ ...rest, description: message }));
+    details.push({ type: 'BadRequest', message: { fieldViolations } });
   }
   return details;
 }

@@ -13,6 +13,7 @@ export type StatusName =
   | 'OUT_OF_RANGE'
   | 'INTERNAL'
   | 'UNAVAILABLE'
+  | 'UNIMPLEMENTED'
   | 'DATA_LOSS';
 
 export interface ReasonRow {
@@ -26,6 +27,7 @@ export const REASONS = {
   NAME_MALFORMED: { status: 'INVALID_ARGUMENT', when: 'a resource name is not of its form' },
   NAME_CHANGED: { status: 'INVALID_ARGUMENT', when: 'a later message of a stream names another resource' },
   FIELD_REQUIRED: { status: 'INVALID_ARGUMENT', when: 'a required field is missing or empty' },
+  FIELDS_EXCLUSIVE: { status: 'INVALID_ARGUMENT', when: 'two fields are set that exclude each other' },
   VM_ID_MALFORMED: { status: 'INVALID_ARGUMENT', when: 'a VM id is not 1 to 63 of a-z, 0-9 and -' },
   VCPU_COUNT_OUT_OF_RANGE: { status: 'INVALID_ARGUMENT', when: 'more vCPUs than KVM allows' },
   MEMORY_REGION_INVALID: {
@@ -45,9 +47,9 @@ export const REASONS = {
     status: 'INVALID_ARGUMENT',
     when: 'the kernel refused a part of a vCPU or VM state',
   },
-  KERNEL_REFUSED_NESTED_STATE: {
+  KERNEL_REJECTED: {
     status: 'INVALID_ARGUMENT',
-    when: 'the kernel refused a nested state for a reason that no rule foresaw',
+    when: 'the kernel refused a nested state for a reason that no rule explains: a bug in the table of rules',
   },
   MSR_REFUSED: {
     status: 'INVALID_ARGUMENT',
@@ -85,6 +87,7 @@ export const REASONS = {
     when: 'a message is larger than the server takes (4 MiB); gRPC itself answers so, without details',
   },
   WATCHER_TOO_SLOW: { status: 'RESOURCE_EXHAUSTED', when: 'a WatchVm client fell 1 MiB of events behind' },
+  GUESTS_NOT_RUN: { status: 'UNIMPLEMENTED', when: 'the model driver was asked to run a guest' },
   SHUTTING_DOWN: { status: 'UNAVAILABLE', when: 'vcpud is ending' },
   CANCELLED: { status: 'CANCELLED', when: 'the caller went away' },
   KERNEL_ERROR: { status: 'INTERNAL', when: 'an ioctl failed that does not fail on a sound host' },
@@ -97,6 +100,12 @@ export type Reason = keyof typeof REASONS;
 export interface ErrorDetails {
   /** The request's field at fault, as a dotted path: makes a BadRequest. */
   readonly field?: string;
+  /** Further faults, each with a field of its own: all of them go into the BadRequest, `field`'s first. */
+  readonly further?: ReadonlyArray<{
+    readonly field: string;
+    readonly reason: string;
+    readonly message: string;
+  }>;
   /** The resource at fault: makes a PreconditionFailure with FAILED_PRECONDITION. */
   readonly subject?: string;
   /** Every value that the sentence mentions, by a snake_case name: ErrorInfo.metadata. */

@@ -1,5 +1,7 @@
-// The narrow waist. Everything above lib/kvm speaks to the system, a VM or a vCPU through IoctlPort alone and
-// doesn't know which driver carries the call: native today, others beside it in folders of their own.
+// The narrow waist. Everything above lib/kvm speaks to the system, a VM or a vCPU through these ports alone and
+// doesn't know which driver carries the call: each driver has a folder of its own beside this file.
+
+import { KVM } from './abi.js';
 
 /** Something that takes KVM ioctls: /dev/kvm, a VM or a vCPU. Calls block for microseconds; KVM_RUN isn't made here. */
 export interface IoctlPort {
@@ -9,6 +11,52 @@ export interface IoctlPort {
    * Gives the kernel's return value, which can be positive. Throws KernelError, with the request's name, on -1.
    */
   ioctl(request: number, argument: Uint8Array | number): number;
+}
+
+/** /dev/kvm, or what stands for it. */
+export interface SystemPort extends IoctlPort {
+  /** KVM_CREATE_VM. */
+  createVm(): VmPort;
+  close(): void;
+}
+
+export interface VmPort extends IoctlPort {
+  /** KVM_CREATE_VCPU, and kvm_run mapped where guests run. */
+  createVcpu(index: number): VcpuPort;
+  /** Every vCPU must be closed before. */
+  close(): void;
+}
+
+export interface VcpuPort extends IoctlPort {
+  /** What a thread needs to do KVM_RUN; undefined where the driver runs no guests. */
+  readonly run: VcpuRun | undefined;
+  /** No thread may be using it, and no view of kvm_run may be touched afterwards. */
+  close(): void;
+}
+
+/** A vCPU's descriptor and its mapped struct kvm_run. */
+export interface VcpuRun {
+  readonly fd: number;
+  readonly address: number;
+  /** KVM_GET_VCPU_MMAP_SIZE, bytes. */
+  readonly length: number;
+}
+
+/** A way to reach a KVM. */
+export interface KvmDriver {
+  readonly name: 'native' | 'model';
+  /** Whether its vCPUs can run guests. */
+  readonly runsGuests: boolean;
+  /** The kernel's release, as uname -r has it, and the CPU's model name. */
+  readonly kernelRelease: string;
+  readonly cpuModel: string;
+  /** Throws KVM_UNAVAILABLE, with what to do about it. */
+  open(): SystemPort;
+}
+
+/** KVM_CHECK_EXTENSION. */
+export function checkExtension(port: IoctlPort, capability: number): number {
+  return port.ioctl(KVM.CHECK_EXTENSION, capability);
 }
 
 /** Does an ioctl that says no by any value but 0: positive ones too (SET_NESTED_STATE's VM-entry failures). */

@@ -50,6 +50,13 @@ export interface RuleContext {
   readonly kernel: KernelFacts;
 }
 
+/**
+ * What a rule may have to know beside the bytes: the vCPU's registers and modes, its CPUID, its VMX capability MSRs,
+ * guest memory. A target that is only described may lack some of it; rules that need it are then not judged.
+ */
+export const NEEDS = ['registers', 'cpuid', 'vmx-msrs', 'memory'] as const;
+export type Need = (typeof NEEDS)[number];
+
 export interface Rule<R extends string = string> {
   /** Stable name, UPPER_SNAKE, at most 63 characters; the `reason` of google.rpc.ErrorInfo. */
   readonly reason: R;
@@ -59,29 +66,37 @@ export interface Rule<R extends string = string> {
   readonly field: string;
   /** One sentence for a person. */
   readonly message: string;
+  /** What it must know beside the state's own bytes. */
+  readonly needs: readonly Need[];
   /** The kernel function that has the rule. */
   readonly source: string;
   /** Who refuses: the kernel, or this service although the kernel might go on. */
   readonly origin: 'kernel' | 'service';
   /** Kernels differ about this rule: it counts only if KernelFacts.enforced has its reason. */
   readonly varies: boolean;
+  /** Where it varies: the kernels that have it, for a person, such as "since 6.4". */
+  readonly kernels?: string;
   /** True if the state breaks the rule. Called only if the rule's section is reached. */
   readonly violated: (context: RuleContext) => boolean;
 }
 
 /** A rule that every kernel applies. */
-export function always<const R extends string>(row: Omit<Rule<R>, 'errno' | 'origin' | 'varies'>): Rule<R> {
+export function always<const R extends string>(
+  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels'>,
+): Rule<R> {
   return { ...row, errno: 'EINVAL', origin: 'kernel', varies: false };
 }
 
 /** A rule that some kernels apply; its comment says which. */
-export function varying<const R extends string>(row: Omit<Rule<R>, 'errno' | 'origin' | 'varies'>): Rule<R> {
+export function varying<const R extends string>(
+  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels'> & { readonly kernels: string },
+): Rule<R> {
   return { ...row, errno: 'EINVAL', origin: 'kernel', varies: true };
 }
 
 /** A rule of ours, so that the kernel never copies past the bytes that were given. */
 export function service<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'source'>,
+  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels' | 'source'>,
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', source: 'vcpud', origin: 'service', varies: false };
 }

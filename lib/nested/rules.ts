@@ -15,11 +15,22 @@
 //   PAT, EFER, DEBUGCTL and CET, and what enlightened VMCS adds. The kernel remains the last judge.
 
 import { read, viewOf } from './codec.js';
-import { FIELDS, type Field, FLAG, HEADER, HEADER_BYTES, KNOWN_FLAGS } from './layout.js';
+import {
+  FIELDS,
+  type Field,
+  FLAG,
+  FORMAT,
+  HEADER,
+  HEADER_BYTES,
+  KNOWN_FLAGS,
+  VMX_SHADOW_BYTES,
+} from './layout.js';
 import {
   always,
   hasFlag,
   type KernelFacts,
+  NEEDS,
+  type Need,
   type Rule,
   type RuleContext,
   type Section,
@@ -27,15 +38,50 @@ import {
   type VcpuFacts,
   varying,
 } from './rule.js';
-import { copiesVmcb12, SVM_SECTIONS } from './svm-rules.js';
-import { copiesVmcs12, VMX_SECTIONS } from './vmx-rules.js';
+import { SVM_SECTIONS } from './svm-rules.js';
+import { VMX_SECTIONS } from './vmx-rules.js';
 
+/** Rules of vcpud's own: what the kernel is handed must be all of the state and nothing but the state. */
 const BYTES_RULES = [
+  service({
+    reason: 'NESTED_STATE_EMPTY',
+    field: 'bytes',
+    message: 'There are no bytes: a nested state has at least its 128-byte header.',
+    needs: [],
+    violated: ({ bytes }) => bytes.length === 0,
+  }),
   service({
     reason: 'NESTED_HEADER_TRUNCATED',
     field: 'bytes',
-    message: 'A nested state has at least its 128-byte header.',
-    violated: ({ bytes }) => bytes.length < HEADER_BYTES,
+    message: 'The bytes end within the header, which has 128.',
+    needs: [],
+    violated: ({ bytes }) => bytes.length > 0 && bytes.length < HEADER_BYTES,
+  }),
+  service({
+    reason: 'NESTED_DATA_TOO_LONG',
+    field: 'bytes',
+    message: 'There are more bytes than any nested state has: 8320.',
+    needs: [],
+    violated: ({ bytes }) => bytes.length > VMX_SHADOW_BYTES,
+  }),
+] as const satisfies readonly Rule[];
+
+/** The size field against the bytes that are here: the kernel reads its buffer and can't know how many were given. */
+const LENGTH_RULES = [
+  service({
+    reason: 'NESTED_DATA_TRUNCATED',
+    field: 'size',
+    message: 'The size field says more bytes than the state has.',
+    needs: [],
+    violated: ({ bytes, view }) => read(view, HEADER.size) > bytes.length,
+  }),
+  service({
+    reason: 'NESTED_DATA_BEYOND_SIZE',
+    field: 'size',
+    message: 'The state has more bytes than its size field says, and they would be lost.',
+    needs: [],
+    violated: ({ bytes, view }) =>
+      read(view, HEADER.size) < bytes.length && read(view, HEADER.size) >= HEADER_BYTES,
   }),
 ] as const satisfies readonly Rule[];
 
@@ -45,21 +91,16 @@ const GENERIC_RULES = [
     field: 'size',
     message: 'The size field must be at least 128, the size of the header.',
     source: 'kvm_arch_vcpu_ioctl',
+    needs: [],
     violated: ({ view }) => read(view, HEADER.size) < HEADER_BYTES,
-  }),
-  service({
-    reason: 'NESTED_DATA_TRUNCATED',
-    field: 'size',
-    message: 'The size field promises more bytes than the state has, and the kernel would read them.',
-    violated: (context) =>
-      (copiesVmcb12(context) || copiesVmcs12(context)) &&
-      read(context.view, HEADER.size) > context.bytes.length,
   }),
   varying({
     reason: 'NESTED_FLAGS_UNKNOWN',
+    kernels: 'a later kernel may know more',
     field: 'flags',
     message: 'Only GUEST_MODE, RUN_PENDING, EVMCS, MTF_PENDING and GIF_SET are flags of a nested state.',
     source: 'kvm_arch_vcpu_ioctl',
+    needs: [],
     violated: ({ view }) => (read(view, HEADER.flags) & ~KNOWN_FLAGS) !== 0,
   }),
   always({
@@ -67,13 +108,30 @@ const GENERIC_RULES = [
     field: 'flags',
     message: 'RUN_PENDING needs GUEST_MODE.',
     source: 'kvm_arch_vcpu_ioctl',
+    needs: [],
     violated: ({ view }) => hasFlag(view, FLAG.RUN_PENDING) && !hasFlag(view, FLAG.GUEST_MODE),
   }),
 ] as const satisfies readonly Rule[];
 
+const FORMAT_RULES = [
+  always({
+    reason: 'NESTED_FORMAT_UNKNOWN',
+    field: 'format',
+    message: 'The format is neither 0 (VMX) nor 1 (SVM).',
+    source: 'svm_set_nested_state, vmx_set_nested_state',
+    needs: [],
+    violated: ({ view }) =>
+      read(view, HEADER.format) !== FORMAT.VMX && read(view, HEADER.format) !== FORMAT.SVM,
+  }),
+] as const satisfies readonly Rule[];
+
+const hasHeader = ({ bytes }: RuleContext): boolean => bytes.length >= HEADER_BYTES;
+
 const SECTIONS = [
   { reached: () => true, rules: BYTES_RULES },
-  { reached: (c) => c.bytes.length >= HEADER_BYTES, rules: GENERIC_RULES },
+  { reached: hasHeader, rules: LENGTH_RULES },
+  { reached: hasHeader, rules: GENERIC_RULES },
+  { reached: hasHeader, rules: FORMAT_RULES },
   ...SVM_SECTIONS,
   ...VMX_SECTIONS,
 ] as const satisfies readonly Section[];
@@ -94,6 +152,11 @@ export interface RuleViolation {
   readonly origin: 'kernel' | 'service';
 }
 
+/** The rules that come to bear on a state, in order. */
+function* reachedRules(context: RuleContext): Generator<TableRule> {
+  for (const { reached, rules } of SECTIONS) if (reached(context)) yield* rules;
+}
+
 /**
  * The first rule that the state breaks, which is where the kernel would stop; undefined if it breaks none.
  * Never throws, whatever the bytes.
@@ -104,29 +167,55 @@ export function checkNestedState(
   kernel: KernelFacts,
 ): RuleViolation | undefined {
   const context: RuleContext = { bytes, view: viewOf(bytes), vcpu, kernel };
-  for (const section of SECTIONS) {
-    if (!section.reached(context)) continue;
-    for (const rule of section.rules) {
-      if (breaks(context, rule)) return violation(context, rule);
-    }
-  }
+  for (const rule of reachedRules(context)) if (breaks(context, rule)) return violation(context, rule);
   return undefined;
 }
 
 /**
- * Every rule that the state breaks, in order. Those after the first judge bytes that the kernel would not have
- * looked at any more: good for a person who repairs a state, no prediction of further errors.
+ * The first of the kernel's own rules that the state breaks; undefined if it breaks none. `buffer` is what the kernel
+ * reads: the state, padded with zeroes to MIN_BUFFER_BYTES. Explains a refusal, and is the model driver's verdict.
  */
-export function allViolations(bytes: Uint8Array, vcpu: VcpuFacts, kernel: KernelFacts): RuleViolation[] {
+export function explainRefusal(
+  buffer: Uint8Array,
+  vcpu: VcpuFacts,
+  kernel: KernelFacts,
+): RuleViolation | undefined {
+  const context: RuleContext = { bytes: buffer, view: viewOf(buffer), vcpu, kernel };
+  for (const rule of reachedRules(context)) {
+    if (rule.origin === 'kernel' && breaks(context, rule)) return violation(context, rule);
+  }
+  return undefined;
+}
+
+/** What a state's whole examination finds. */
+export interface Judgement {
+  /**
+   * Every rule that it breaks, in the kernel's order. Those after the first judge bytes that the kernel would not have
+   * looked at any more: good for a person who repairs a state, no prediction of further errors.
+   */
+  readonly violations: readonly RuleViolation[];
+  /** Reasons of the rules that could not be judged: what they need is not known. */
+  readonly unjudged: readonly RuleReason[];
+}
+
+/** Everything that a rule may need. */
+export const EVERYTHING_KNOWN: ReadonlySet<Need> = new Set(NEEDS);
+
+/** Every rule that the state breaks, as far as what is `known` of the vCPU tells. Never throws, whatever the bytes. */
+export function judgeNestedState(
+  bytes: Uint8Array,
+  vcpu: VcpuFacts,
+  kernel: KernelFacts,
+  known: ReadonlySet<Need>,
+): Judgement {
   const context: RuleContext = { bytes, view: viewOf(bytes), vcpu, kernel };
   const violations: RuleViolation[] = [];
-  for (const section of SECTIONS) {
-    if (!section.reached(context)) continue;
-    for (const rule of section.rules) {
-      if (breaks(context, rule)) violations.push(violation(context, rule));
-    }
+  const unjudged: RuleReason[] = [];
+  for (const rule of reachedRules(context)) {
+    if (rule.needs.some((need) => !known.has(need))) unjudged.push(rule.reason);
+    else if (breaks(context, rule)) violations.push(violation(context, rule));
   }
-  return violations;
+  return { violations, unjudged };
 }
 
 function breaks(context: RuleContext, rule: Rule): boolean {

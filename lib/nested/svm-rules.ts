@@ -58,15 +58,18 @@ const SVM_RULES = [
   always({
     reason: 'SVM_FORMAT_MISMATCH',
     field: 'format',
-    message: 'This host runs kvm_amd, which takes format 1 (SVM) only.',
+    message:
+      'This is an Intel state (format 0, VMX) and the host an AMD one, whose kvm_amd takes format 1 (SVM) only.',
     source: 'svm_set_nested_state',
-    violated: ({ view }) => read(view, HEADER.format) !== FORMAT.SVM,
+    needs: [],
+    violated: ({ view }) => read(view, HEADER.format) === FORMAT.VMX,
   }),
   always({
     reason: 'SVM_FLAGS_ILLEGAL',
     field: 'flags',
     message: 'EVMCS and MTF_PENDING are flags of VMX and illegal in an SVM state.',
     source: 'svm_set_nested_state',
+    needs: [],
     violated: ({ view }) => hasFlag(view, FLAG.EVMCS | FLAG.MTF_PENDING),
   }),
   always({
@@ -74,17 +77,19 @@ const SVM_RULES = [
     field: 'vcpu.efer',
     message: "GUEST_MODE needs EFER.SVME in the vCPU's special registers: load them before the nested state.",
     source: 'svm_set_nested_state',
+    needs: ['registers'],
     violated: ({ view, vcpu }) => {
       const flags = read(view, HEADER.flags);
       return (vcpu.efer & EFER.SVME) === 0n && flags !== 0 && flags !== FLAG.GIF_SET;
     },
   }),
   varying({
-    // kernels before 2026 refuse flags 0 too
     reason: 'SVM_EFER_SVME_CLEAR_GIF_CLEAR',
+    kernels: 'kernels before 2026 refuse flags 0 too',
     field: 'flags',
     message: "While the vCPU's EFER.SVME is clear this kernel takes no flags but GIF_SET.",
     source: 'svm_set_nested_state',
+    needs: ['registers'],
     violated: ({ view, vcpu }) => (vcpu.efer & EFER.SVME) === 0n && read(view, HEADER.flags) === 0,
   }),
   always({
@@ -92,6 +97,7 @@ const SVM_RULES = [
     field: 'flags',
     message: 'The vCPU is in SMM, which suspends SVM, so it cannot be in guest mode.',
     source: 'svm_set_nested_state',
+    needs: ['registers'],
     violated: ({ view, vcpu }) => vcpu.inSmm && hasFlag(view, FLAG.GUEST_MODE),
   }),
 ] as const satisfies readonly Rule[];
@@ -102,6 +108,7 @@ const SVM_GUEST_RULES = [
     field: 'hdr.svm.vmcb_pa',
     message: 'The address of the vmcb12 must be a multiple of 4096.',
     source: 'svm_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, SVM_HEADER.vmcb_pa) & PAGE_MASK) !== 0n,
   }),
   always({
@@ -109,6 +116,7 @@ const SVM_GUEST_RULES = [
     field: 'hdr.svm.vmcb_pa',
     message: "The address of the vmcb12 is beyond the guest's physical address width.",
     source: 'svm_set_nested_state',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !legalGpa(vcpu, read(view, SVM_HEADER.vmcb_pa)),
   }),
   always({
@@ -116,6 +124,7 @@ const SVM_GUEST_RULES = [
     field: 'size',
     message: 'A state in guest mode has a vmcb12: its size field must be at least 4224.',
     source: 'svm_set_nested_state',
+    needs: [],
     violated: ({ view }) => read(view, HEADER.size) < SVM_GUEST_BYTES,
   }),
 ] as const satisfies readonly Rule[];
@@ -127,6 +136,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.control.intercept_misc2',
     message: 'L1 must intercept VMRUN (bit 0).',
     source: '__nested_vmcb_check_controls',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_CONTROL.intercept_misc2) & INTERCEPT_MISC2_VMRUN) === 0,
   }),
   always({
@@ -134,22 +144,25 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.control.asid',
     message: "L2's ASID must not be 0, which is the host's.",
     source: '__nested_vmcb_check_controls',
+    needs: [],
     violated: ({ view }) => read(view, VMCB12_CONTROL.asid) === 0,
   }),
   varying({
-    // hosts with kvm_amd npt=0 only; kernels of 2026 drop NP instead
     reason: 'SVM_NP_WITHOUT_HOST_NPT',
+    kernels: 'hosts with kvm_amd npt=0 only; kernels of 2026 drop NP instead',
     field: 'vmcb12.control.nested_ctl',
     message: 'L2 uses nested paging, which this host runs without (kvm_amd npt=0).',
     source: '__nested_vmcb_check_controls',
+    needs: [],
     violated: ({ view }) => nestedPaging(view),
   }),
   varying({
-    // a recent rule, also in later 6.1.y; kernels of 2026 drop NP first if the guest has no NPT
     reason: 'SVM_NESTED_CR3_ILLEGAL',
+    kernels: 'a recent rule, also in later 6.1.y; kernels of 2026 drop NP first if the guest has no NPT',
     field: 'vmcb12.control.nested_cr3',
     message: "L2 uses nested paging and its nested CR3 is beyond the guest's physical address width.",
     source: '__nested_vmcb_check_controls',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       nestedPaging(view) && vcpu.hasNpt && !legalGpa(vcpu, read(view, VMCB12_CONTROL.nested_cr3)),
   }),
@@ -158,6 +171,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.control.msrpm_base_pa',
     message: "The 8 KiB MSR permission map reaches beyond the guest's physical address width.",
     source: 'nested_svm_check_bitmap_pa',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !legalBitmap(vcpu, read(view, VMCB12_CONTROL.msrpm_base_pa), MSRPM_BYTES),
   }),
   always({
@@ -165,43 +179,48 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.control.iopm_base_pa',
     message: "The 12 KiB I/O permission map reaches beyond the guest's physical address width.",
     source: 'nested_svm_check_bitmap_pa',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !legalBitmap(vcpu, read(view, VMCB12_CONTROL.iopm_base_pa), IOPM_BYTES),
   }),
   varying({
-    // kernels that do not offer FLUSHBYASID to L1
     reason: 'SVM_TLB_CTL_UNSUPPORTED',
+    kernels: 'kernels that do not offer FLUSHBYASID to L1',
     field: 'vmcb12.control.tlb_ctl',
     message: 'This kernel takes TLB_CONTROL 0 (nothing) and 1 (flush everything) only.',
     source: 'nested_svm_check_tlb_ctl',
+    needs: [],
     violated: ({ view }) => read(view, VMCB12_CONTROL.tlb_ctl) > 1,
   }),
   varying({
-    // since 6.4, with virtual NMIs for L2
     reason: 'SVM_V_NMI_WITHOUT_NMI_INTERCEPT',
+    kernels: 'since 6.4, with virtual NMIs for L2',
     field: 'vmcb12.control.int_ctl',
     message: 'V_NMI_ENABLE needs the NMI intercept.',
     source: '__nested_vmcb_check_controls',
+    needs: [],
     violated: ({ view }) =>
       (read(view, VMCB12_CONTROL.int_ctl) & INT_CTL_V_NMI_ENABLE) !== 0 &&
       (read(view, VMCB12_CONTROL.intercept_misc1) & INTERCEPT_MISC1_NMI) === 0,
   }),
   varying({
-    // kernels of 2026
     reason: 'SVM_EVENT_INJ_TYPE_INVALID',
+    kernels: 'kernels of 2026',
     field: 'vmcb12.control.event_inj',
     message: 'EVENTINJ is valid but its type is none of INTR, NMI, exception and software interrupt.',
     source: 'nested_svm_check_event_inj',
+    needs: [],
     violated: ({ view }) => {
       const event = read(view, VMCB12_CONTROL.event_inj);
       return (event & EVENT_INJ.VALID) !== 0 && (EVENT_INJ_TYPES & (1 << eventType(event))) === 0;
     },
   }),
   varying({
-    // kernels of 2026
     reason: 'SVM_EVENT_INJ_VECTOR_INVALID',
+    kernels: 'kernels of 2026',
     field: 'vmcb12.control.event_inj',
     message: 'EVENTINJ is an exception but its vector is not one of an exception.',
     source: 'nested_svm_check_event_inj',
+    needs: [],
     violated: ({ view }) => {
       const event = read(view, VMCB12_CONTROL.event_inj);
       const vector = event & EVENT_INJ.VECTOR;
@@ -217,6 +236,7 @@ const SVM_VMCB12_RULES = [
     field: 'vcpu.cr0',
     message: "The vCPU's CR0 (L2's) has NW without CD.",
     source: 'svm_set_nested_state',
+    needs: ['registers'],
     violated: ({ vcpu }) => nwWithoutCd(vcpu.cr0),
   }),
   always({
@@ -224,6 +244,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.cr0',
     message: "L1's CR0 has PG clear, but VMRUN needs paging.",
     source: 'svm_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_SAVE.cr0) & CR0.PG) === 0n,
   }),
   always({
@@ -231,6 +252,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.cr0',
     message: "L1's CR0 has PE clear, but VMRUN needs protected mode.",
     source: 'svm_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_SAVE.cr0) & CR0.PE) === 0n,
   }),
   always({
@@ -238,6 +260,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.rflags',
     message: "L1's RFLAGS has VM set, but VMRUN does not exist in virtual-8086 mode.",
     source: 'svm_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_SAVE.rflags) & RFLAGS_VM) !== 0n,
   }),
   always({
@@ -245,6 +268,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.efer',
     message: "L1's EFER has SVME clear, but VMRUN needs it.",
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_SAVE.efer) & EFER.SVME) === 0n,
   }),
   always({
@@ -252,6 +276,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.cr0',
     message: "L1's CR0 has NW without CD.",
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => nwWithoutCd(read(view, VMCB12_SAVE.cr0)),
   }),
   always({
@@ -259,6 +284,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.cr0',
     message: "L1's CR0 has bits above 31.",
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => read(view, VMCB12_SAVE.cr0) >> 32n !== 0n,
   }),
   always({
@@ -266,6 +292,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.dr6',
     message: "L1's DR6 has bits above 31.",
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => read(view, VMCB12_SAVE.dr6) >> 32n !== 0n,
   }),
   always({
@@ -273,6 +300,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.dr7',
     message: "L1's DR7 has bits above 31.",
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => read(view, VMCB12_SAVE.dr7) >> 32n !== 0n,
   }),
   always({
@@ -280,6 +308,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.cr4',
     message: 'L1 is in long mode, but its CR4 has PAE clear.',
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => hostLongMode(view) && (read(view, VMCB12_SAVE.cr4) & CR4_PAE) === 0n,
   }),
   always({
@@ -287,33 +316,37 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.cr3',
     message: "L1 is in long mode, but its CR3 is beyond the guest's physical address width.",
     source: '__nested_vmcb_check_save',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => hostLongMode(view) && !legalCr3(vcpu, read(view, VMCB12_SAVE.cr3)),
   }),
   varying({
-    // a recent rule, also in later 6.1.y
     reason: 'SVM_HOST_CS_L_AND_D',
+    kernels: 'a recent rule, also in later 6.1.y',
     field: 'vmcb12.save.cs.attrib',
     message: 'L1 is in long mode, but its CS has both L (bit 9) and D (bit 10) set.',
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => {
       const attrib = read(view, VMCB12_SAVE['cs.attrib']);
       return hostLongMode(view) && (attrib & CS_ATTRIB_L) !== 0 && (attrib & CS_ATTRIB_D) !== 0;
     },
   }),
   varying({
-    // a later kernel may know more
     reason: 'SVM_HOST_CR4_RESERVED_BITS',
+    kernels: 'a later kernel may know more',
     field: 'vmcb12.save.cr4',
     message: "L1's CR4 has reserved bits.",
     source: '__nested_vmcb_check_save',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_SAVE.cr4) & CR4_RESERVED) !== 0n,
   }),
   varying({
-    // a later kernel may know more
     reason: 'SVM_HOST_EFER_RESERVED_BITS',
+    kernels: 'a later kernel may know more',
     field: 'vmcb12.save.efer',
     message: "L1's EFER has reserved bits.",
     source: 'kvm_valid_efer',
+    needs: [],
     violated: ({ view }) => (read(view, VMCB12_SAVE.efer) & EFER_RESERVED) !== 0n,
   }),
   always({
@@ -321,6 +354,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.efer',
     message: "L1's EFER has FFXSR, which the guest's CPUID lacks.",
     source: 'kvm_valid_efer',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !vcpu.hasFxsrOpt && (read(view, VMCB12_SAVE.efer) & EFER.FFXSR) !== 0n,
   }),
   always({
@@ -328,6 +362,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.efer',
     message: "L1's EFER has SVME, but the guest's CPUID lacks SVM: set CPUID first.",
     source: 'kvm_valid_efer',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !vcpu.hasSvm && (read(view, VMCB12_SAVE.efer) & EFER.SVME) !== 0n,
   }),
   always({
@@ -335,6 +370,7 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.efer',
     message: "L1's EFER has LME or LMA, but the guest's CPUID lacks long mode.",
     source: 'kvm_valid_efer',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       !vcpu.hasLongMode && (read(view, VMCB12_SAVE.efer) & (EFER.LME | EFER.LMA)) !== 0n,
   }),
@@ -343,14 +379,16 @@ const SVM_VMCB12_RULES = [
     field: 'vmcb12.save.efer',
     message: "L1's EFER has NXE, but the guest's CPUID lacks NX.",
     source: 'kvm_valid_efer',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !vcpu.hasNx && (read(view, VMCB12_SAVE.efer) & EFER.NX) !== 0n,
   }),
   varying({
-    // kernels of 2026
     reason: 'SVM_GPAT_INVALID',
+    kernels: 'kernels of 2026',
     field: 'hdr.svm.gpat',
     message: 'L2 has a PAT of its own, and it has a memory type that does not exist.',
     source: 'svm_set_nested_state',
+    needs: ['registers', 'cpuid'],
     violated: ({ view, vcpu }) =>
       vcpu.separateL2Pat && vcpu.hasNpt && nestedPaging(view) && !validPat(read(view, SVM_HEADER.gpat)),
   }),
@@ -360,6 +398,7 @@ const SVM_VMCB12_RULES = [
     field: 'vcpu.cr3',
     message: "The vCPU's CR3 (L2's) is beyond the guest's physical address width.",
     source: 'nested_svm_load_cr3',
+    needs: ['registers', 'cpuid'],
     violated: ({ vcpu }) => !legalCr3(vcpu, vcpu.cr3),
   }),
 ] as const satisfies readonly Rule[];
@@ -375,7 +414,7 @@ function onSvm({ bytes, kernel }: RuleContext): boolean {
 }
 
 /** The kernel goes on to the vmcb12. */
-export function copiesVmcb12(context: RuleContext): boolean {
+function copiesVmcb12(context: RuleContext): boolean {
   return onSvm(context) && hasFlag(context.view, FLAG.GUEST_MODE);
 }
 

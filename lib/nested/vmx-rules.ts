@@ -65,9 +65,11 @@ const VMX_FORMAT_RULES = [
   always({
     reason: 'VMX_FORMAT_MISMATCH',
     field: 'format',
-    message: 'This host runs kvm_intel, which takes format 0 (VMX) only.',
+    message:
+      'This is an AMD state (format 1, SVM) and the host an Intel one, whose kvm_intel takes format 0 (VMX) only.',
     source: 'vmx_set_nested_state',
-    violated: ({ view }) => read(view, HEADER.format) !== FORMAT.VMX,
+    needs: [],
+    violated: ({ view }) => read(view, HEADER.format) === FORMAT.SVM,
   }),
 ] as const satisfies readonly Rule[];
 
@@ -77,6 +79,7 @@ const VMX_OFF_RULES = [
     field: 'hdr.vmx.smm.flags',
     message: 'Without a VMXON region the SMM flags must be 0.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => read(view, VMX_HEADER['smm.flags']) !== 0,
   }),
   always({
@@ -84,6 +87,7 @@ const VMX_OFF_RULES = [
     field: 'hdr.vmx.vmcs12_pa',
     message: 'Without a VMXON region there is no current VMCS: its address must be ~0.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => read(view, VMX_HEADER.vmcs12_pa) !== NO_ADDRESS,
   }),
   always({
@@ -91,6 +95,7 @@ const VMX_OFF_RULES = [
     field: 'flags',
     message: 'Without a VMXON region the only legal flag is EVMCS.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, HEADER.flags) & ~FLAG.EVMCS) !== 0,
   }),
 ] as const satisfies readonly Rule[];
@@ -101,6 +106,7 @@ const VMX_ON_RULES = [
     field: 'hdr.vmx.vmxon_pa',
     message: "There is a VMXON region, but the guest's CPUID lacks VMX: set CPUID first.",
     source: 'vmx_set_nested_state',
+    needs: ['cpuid'],
     violated: ({ vcpu }) => !vcpu.hasVmx,
   }),
   always({
@@ -108,6 +114,7 @@ const VMX_ON_RULES = [
     field: 'hdr.vmx.vmxon_pa',
     message: 'The address of the VMXON region must be a multiple of 4096, or ~0 for none.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMX_HEADER.vmxon_pa) & PAGE_MASK) !== 0n,
   }),
   always({
@@ -115,6 +122,7 @@ const VMX_ON_RULES = [
     field: 'hdr.vmx.vmxon_pa',
     message: "The address of the VMXON region is beyond the guest's physical address width.",
     source: 'vmx_set_nested_state',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !legalGpa(vcpu, read(view, VMX_HEADER.vmxon_pa)),
   }),
 ] as const satisfies readonly Rule[];
@@ -125,6 +133,7 @@ const VMX_HEADER_RULES = [
     field: 'hdr.vmx.smm.flags',
     message: 'SMM_GUEST_MODE (L2 was interrupted by an SMI) excludes GUEST_MODE (L2 is running).',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => hasSmmFlag(view, SMM_FLAG.SMM_GUEST_MODE) && hasFlag(view, FLAG.GUEST_MODE),
   }),
   always({
@@ -132,14 +141,16 @@ const VMX_HEADER_RULES = [
     field: 'hdr.vmx.smm.flags',
     message: 'Only SMM_GUEST_MODE and SMM_VMXON are SMM flags.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMX_HEADER['smm.flags']) & ~KNOWN_SMM_FLAGS) !== 0,
   }),
   varying({
-    // a later kernel may know more
     reason: 'VMX_HEADER_FLAGS_UNKNOWN',
+    kernels: 'a later kernel may know more',
     field: 'hdr.vmx.flags',
     message: 'Only PREEMPTION_TIMER_DEADLINE is a flag of the VMX header.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMX_HEADER.flags) & ~KNOWN_VMX_HEADER_FLAGS) !== 0,
   }),
   always({
@@ -147,6 +158,7 @@ const VMX_HEADER_RULES = [
     field: 'flags',
     message: 'The vCPU is in SMM, which suspends VMX: neither GUEST_MODE nor RUN_PENDING is legal.',
     source: 'vmx_set_nested_state',
+    needs: ['registers'],
     violated: ({ view, vcpu }) => vcpu.inSmm && hasFlag(view, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
   }),
   always({
@@ -155,6 +167,7 @@ const VMX_HEADER_RULES = [
     message:
       'The vCPU is not in SMM, so the SMM flags must be 0: set its events (SMM) before the nested state.',
     source: 'vmx_set_nested_state',
+    needs: ['registers'],
     violated: ({ view, vcpu }) => !vcpu.inSmm && read(view, VMX_HEADER['smm.flags']) !== 0,
   }),
   always({
@@ -162,6 +175,7 @@ const VMX_HEADER_RULES = [
     field: 'hdr.vmx.smm.flags',
     message: 'SMM_GUEST_MODE needs SMM_VMXON.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) =>
       hasSmmFlag(view, SMM_FLAG.SMM_GUEST_MODE) && !hasSmmFlag(view, SMM_FLAG.SMM_VMXON),
   }),
@@ -170,6 +184,7 @@ const VMX_HEADER_RULES = [
     field: 'flags',
     message: "EVMCS needs VMX in the guest's CPUID.",
     source: 'vmx_set_nested_state',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => hasFlag(view, FLAG.EVMCS) && !vcpu.hasVmx,
   }),
   always({
@@ -177,6 +192,7 @@ const VMX_HEADER_RULES = [
     field: 'flags',
     message: 'EVMCS needs KVM_CAP_HYPERV_ENLIGHTENED_VMCS, which is not enabled on this vCPU.',
     source: 'vmx_set_nested_state',
+    needs: ['registers'],
     violated: ({ view, vcpu }) => hasFlag(view, FLAG.EVMCS) && !vcpu.enlightenedVmcs,
   }),
   // From here on a refusal by the kernel leaves the vCPU out of guest mode, most likely in VMX operation.
@@ -189,6 +205,7 @@ const VMX_SIZE_RULES = [
     message:
       'GUEST_MODE, EVMCS or an address of a current VMCS needs a vmcs12, for which the size field is too small.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) =>
       !sizeHoldsVmcs12(view) &&
       (hasFlag(view, FLAG.GUEST_MODE | FLAG.EVMCS) || read(view, VMX_HEADER.vmcs12_pa) !== NO_ADDRESS),
@@ -201,6 +218,7 @@ const VMX_CURRENT_RULES = [
     field: 'hdr.vmx.vmcs12_pa',
     message: 'The current VMCS cannot be the VMXON region.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => read(view, VMX_HEADER.vmcs12_pa) === read(view, VMX_HEADER.vmxon_pa),
   }),
   always({
@@ -208,6 +226,7 @@ const VMX_CURRENT_RULES = [
     field: 'hdr.vmx.vmcs12_pa',
     message: 'The address of the current VMCS must be a multiple of 4096, or ~0 for none.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => {
       const vmcs12Pa = read(view, VMX_HEADER.vmcs12_pa);
       return vmcs12Pa !== NO_ADDRESS && (vmcs12Pa & PAGE_MASK) !== 0n;
@@ -218,6 +237,7 @@ const VMX_CURRENT_RULES = [
     field: 'hdr.vmx.vmcs12_pa',
     message: "The address of the current VMCS is beyond the guest's physical address width.",
     source: 'vmx_set_nested_state',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => {
       const vmcs12Pa = read(view, VMX_HEADER.vmcs12_pa);
       return vmcs12Pa !== NO_ADDRESS && !legalGpa(vcpu, vmcs12Pa);
@@ -228,6 +248,7 @@ const VMX_CURRENT_RULES = [
     field: 'hdr.vmx.vmcs12_pa',
     message: 'The state has a vmcs12, but neither an address for it nor EVMCS.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => read(view, VMX_HEADER.vmcs12_pa) === NO_ADDRESS && !hasFlag(view, FLAG.EVMCS),
   }),
   always({
@@ -235,6 +256,7 @@ const VMX_CURRENT_RULES = [
     field: 'vmcs12.revision_id',
     message: 'The revision id of the vmcs12 must be 0x11e57ed0.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, VMCS12.revision_id) & ~SHADOW_INDICATOR) !== VMCS12_REVISION,
   }),
 ] as const satisfies readonly Rule[];
@@ -245,6 +267,7 @@ const VMX_SHADOW_SIZE_RULES = [
     field: 'size',
     message: 'L2 has a shadow VMCS linked, for which the size field is too small.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => shadowLinked(view) && !sizeHoldsShadow(view),
   }),
 ] as const satisfies readonly Rule[];
@@ -255,6 +278,7 @@ const VMX_SHADOW_RULES = [
     field: 'shadow_vmcs12.revision_id',
     message: 'The revision id of the shadow vmcs12 must be 0x11e57ed0.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, SHADOW_VMCS12.revision_id) & ~SHADOW_INDICATOR) !== VMCS12_REVISION,
   }),
   always({
@@ -262,6 +286,7 @@ const VMX_SHADOW_RULES = [
     field: 'shadow_vmcs12.revision_id',
     message: 'The shadow vmcs12 must have its shadow-VMCS indicator (bit 31) set.',
     source: 'vmx_set_nested_state',
+    needs: [],
     violated: ({ view }) => (read(view, SHADOW_VMCS12.revision_id) & SHADOW_INDICATOR) === 0,
   }),
 ] as const satisfies readonly Rule[];
@@ -274,6 +299,7 @@ const VMX_GUEST_RULES = [
     message:
       'The pin-based controls are not ones that IA32_VMX_TRUE_PINBASED_CTLS (48Dh) of this vCPU allows.',
     source: 'nested_check_vm_execution_controls',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalControl(vcpu, MSR.TRUE_PINBASED_CTLS, read(view, VMCS12.pin_based_vm_exec_control)),
   }),
@@ -283,6 +309,7 @@ const VMX_GUEST_RULES = [
     message:
       'The processor-based controls are not ones that IA32_VMX_TRUE_PROCBASED_CTLS (48Eh) of this vCPU allows.',
     source: 'nested_check_vm_execution_controls',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalControl(vcpu, MSR.TRUE_PROCBASED_CTLS, read(view, VMCS12.cpu_based_vm_exec_control)),
   }),
@@ -291,6 +318,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.secondary_vm_exec_control',
     message: 'The secondary controls are not ones that IA32_VMX_PROCBASED_CTLS2 (48Bh) of this vCPU allows.',
     source: 'nested_check_vm_execution_controls',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       hasProc(view, PROC_SECONDARY) && !legalControl(vcpu, MSR.PROCBASED_CTLS2, secondaryControls(view)),
   }),
@@ -299,6 +327,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.cr3_target_count',
     message: 'There are more CR3-target values than IA32_VMX_MISC (485h) of this vCPU allows.',
     source: 'nested_check_vm_execution_controls',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) => {
       const misc = vcpu.vmxCapabilityMsrs.get(MSR.MISC);
       return misc !== undefined && read(view, VMCS12.cr3_target_count) > Number((misc >> 16n) & 0x1ffn);
@@ -309,6 +338,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.io_bitmap_a',
     message: "The address of I/O bitmap A is not a page within the guest's physical address width.",
     source: 'nested_vmx_check_io_bitmap_controls',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       hasProc(view, PROC.IO_BITMAPS) && !legalPage(vcpu, read(view, VMCS12.io_bitmap_a)),
   }),
@@ -317,6 +347,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.io_bitmap_b',
     message: "The address of I/O bitmap B is not a page within the guest's physical address width.",
     source: 'nested_vmx_check_io_bitmap_controls',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       hasProc(view, PROC.IO_BITMAPS) && !legalPage(vcpu, read(view, VMCS12.io_bitmap_b)),
   }),
@@ -325,6 +356,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.msr_bitmap',
     message: "The address of the MSR bitmap is not a page within the guest's physical address width.",
     source: 'nested_vmx_check_msr_bitmap_controls',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       hasProc(view, PROC.MSR_BITMAPS) && !legalPage(vcpu, read(view, VMCS12.msr_bitmap)),
   }),
@@ -333,6 +365,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.virtual_apic_page_addr',
     message: "The address of the virtual-APIC page is not a page within the guest's physical address width.",
     source: 'nested_vmx_check_tpr_shadow_controls',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       hasProc(view, PROC.TPR_SHADOW) && !legalPage(vcpu, read(view, VMCS12.virtual_apic_page_addr)),
   }),
@@ -341,6 +374,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.apic_access_addr',
     message: "The address of the APIC-access page is not a page within the guest's physical address width.",
     source: 'nested_vmx_check_apic_access_controls',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       hasSecondary(view, SECONDARY.APIC_ACCESSES) && !legalPage(vcpu, read(view, VMCS12.apic_access_addr)),
   }),
@@ -349,6 +383,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.pin_based_vm_exec_control',
     message: 'Virtual NMIs need NMI exiting.',
     source: 'nested_vmx_check_nmi_controls',
+    needs: [],
     violated: ({ view }) => hasPin(view, PIN.VIRTUAL_NMIS) && !hasPin(view, PIN.NMI_EXITING),
   }),
   always({
@@ -356,6 +391,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.cpu_based_vm_exec_control',
     message: 'NMI-window exiting needs virtual NMIs.',
     source: 'nested_vmx_check_nmi_controls',
+    needs: [],
     violated: ({ view }) => hasProc(view, PROC.NMI_WINDOW) && !hasPin(view, PIN.VIRTUAL_NMIS),
   }),
   always({
@@ -363,6 +399,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.virtual_processor_id',
     message: "L2's VPID must not be 0, which is the host's.",
     source: 'nested_check_vm_execution_controls',
+    needs: [],
     violated: ({ view }) =>
       hasSecondary(view, SECONDARY.VPID) && read(view, VMCS12.virtual_processor_id) === 0,
   }),
@@ -371,6 +408,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.vm_exit_controls',
     message: 'The VM-exit controls are not ones that IA32_VMX_TRUE_EXIT_CTLS (48Fh) of this vCPU allows.',
     source: 'nested_check_vm_exit_controls',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalControl(vcpu, MSR.TRUE_EXIT_CTLS, read(view, VMCS12.vm_exit_controls)),
   }),
@@ -379,6 +417,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.vm_entry_controls',
     message: 'The VM-entry controls are not ones that IA32_VMX_TRUE_ENTRY_CTLS (490h) of this vCPU allows.',
     source: 'nested_check_vm_entry_controls',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalControl(vcpu, MSR.TRUE_ENTRY_CTLS, read(view, VMCS12.vm_entry_controls)),
   }),
@@ -387,6 +426,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.host_cr0',
     message: "L1's CR0 is not one that IA32_VMX_CR0_FIXED0 and _FIXED1 (486h, 487h) of this vCPU allow.",
     source: 'nested_vmx_check_host_state',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalFixed(vcpu, MSR.CR0_FIXED0, MSR.CR0_FIXED1, read(view, VMCS12.host_cr0), 0n),
   }),
@@ -395,6 +435,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.host_cr4',
     message: "L1's CR4 is not one that IA32_VMX_CR4_FIXED0 and _FIXED1 (488h, 489h) of this vCPU allow.",
     source: 'nested_vmx_check_host_state',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalFixed(vcpu, MSR.CR4_FIXED0, MSR.CR4_FIXED1, read(view, VMCS12.host_cr4), 0n),
   }),
@@ -403,6 +444,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.host_cr3',
     message: "L1's CR3 is beyond the guest's physical address width.",
     source: 'nested_vmx_check_host_state',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => !legalCr3(vcpu, read(view, VMCS12.host_cr3)),
   }),
   always({
@@ -410,6 +452,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.host_cs_selector',
     message: "L1's CS selector must not be 0.",
     source: 'nested_vmx_check_host_state',
+    needs: [],
     violated: ({ view }) => read(view, VMCS12.host_cs_selector) === 0,
   }),
   always({
@@ -417,6 +460,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.host_tr_selector',
     message: "L1's TR selector must not be 0.",
     source: 'nested_vmx_check_host_state',
+    needs: [],
     violated: ({ view }) => read(view, VMCS12.host_tr_selector) === 0,
   }),
   always({
@@ -424,6 +468,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.guest_cr0',
     message: "L2's CR0 is not one that IA32_VMX_CR0_FIXED0 and _FIXED1 (486h, 487h) of this vCPU allow.",
     source: 'nested_vmx_check_guest_state',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) => {
       const waived = hasSecondary(view, SECONDARY.UNRESTRICTED_GUEST) ? CR0.PE | CR0.PG : 0n;
       return !legalFixed(vcpu, MSR.CR0_FIXED0, MSR.CR0_FIXED1, read(view, VMCS12.guest_cr0), waived);
@@ -434,6 +479,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.guest_cr4',
     message: "L2's CR4 is not one that IA32_VMX_CR4_FIXED0 and _FIXED1 (488h, 489h) of this vCPU allow.",
     source: 'nested_vmx_check_guest_state',
+    needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) =>
       !legalFixed(vcpu, MSR.CR4_FIXED0, MSR.CR4_FIXED1, read(view, VMCS12.guest_cr4), 0n),
   }),
@@ -442,6 +488,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.vmcs_link_pointer',
     message: "The VMCS link pointer is neither ~0 nor a page within the guest's physical address width.",
     source: 'nested_vmx_check_vmcs_link_ptr',
+    needs: ['cpuid'],
     violated: ({ view, vcpu }) => {
       const link = read(view, VMCS12.vmcs_link_pointer);
       return link !== NO_ADDRESS && !legalPage(vcpu, link);
@@ -452,6 +499,7 @@ const VMX_GUEST_RULES = [
     field: 'vmcs12.guest_activity_state',
     message: "L2's activity state must be active (0), HLT (1) or wait-for-SIPI (3).",
     source: 'nested_check_guest_non_reg_state',
+    needs: [],
     violated: ({ view }) => {
       const activity = read(view, VMCS12.guest_activity_state);
       return activity === ACTIVITY_SHUTDOWN || activity > ACTIVITY_LAST;
@@ -489,7 +537,7 @@ function sizeHoldsShadow(view: DataView): boolean {
 }
 
 /** The kernel copies a vmcs12. */
-export function copiesVmcs12(context: RuleContext): boolean {
+function copiesVmcs12(context: RuleContext): boolean {
   return onVmx(context) && vmxon(context.view) && sizeHoldsVmcs12(context.view);
 }
 

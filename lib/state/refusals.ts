@@ -37,5 +37,5 @@ export function nestedRefused(field: string, cause: unknown): VcpudError {
   const metadata: Record<string, string> =
     cause instanceof KernelError ? { errno: cause.code } : { return_value: String(cause.value) };
   const message = `the kernel refused the nested state (${cause.message}); no rule known to vcpud foresaw it`;
-  return VcpudError.of('KERNEL_REFUSED_NESTED_STATE', message, { field, metadata, cause });
+  return VcpudError.of('KERNEL_REJECTED', message, { field, metadata, cause });
 }

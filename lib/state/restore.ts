@@ -4,7 +4,7 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import type { ByteRange } from '../nested/compare.js';
 import { getNested, NESTED_ACCESS, nestedNotSupported } from './nested-access.js';
-import { type NestedRules, requireHeld, requireValid, vcpuFacts } from './nested-set.js';
+import { type NestedRules, requireHeld, requireValid } from './nested-set.js';
 import { putBack } from './put-back.js';
 import { nestedRefused, partRefused } from './refusals.js';
 import {
@@ -17,6 +17,7 @@ import {
   type StateVcpu,
   type VcpuSnapshot,
 } from './vcpu-components.js';
+import { vcpuFacts } from './vcpu-facts.js';
 
 /** What the API calls the part that a step gives, where that is not the step's own name. */
 const FIELDS: Readonly<Partial<Record<RestoreStep, string>>> = {

@@ -1,10 +1,9 @@
 // Which of the rules on which kernels differ this one enforces: asked of a scratch vCPU, by states that break one
 // rule each. A rule that the kernel does not refuse is not applied: vcpud is never stricter than the kernel.
 
-import { KVM, SREGS_LAYOUT } from '../kvm/abi.js';
+import { SREGS_LAYOUT } from '../kvm/abi.js';
 import { setCpuid } from '../kvm/cpuid.js';
-import { closePort, createVm } from '../kvm/native/kvm-device.js';
-import { NativePort } from '../kvm/native/native-port.js';
+import type { SystemPort } from '../kvm/port.js';
 import { PROBES, VALID_STATE } from '../nested/probes.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
@@ -14,11 +13,11 @@ import type { HostProfile } from './host.js';
 const EFER_SVME = 1n << 12n;
 
 /** Asks the kernel. On a host without nested state no rule is ever asked for. */
-export function probeRules(kvm: NativePort, host: HostProfile): NestedRules {
+export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
   const { format, maxBytes } = host.nested;
-  if (format === undefined) return { format: 'SVM', enforced: new Set() };
-  const vm = createVm(kvm);
-  const port = new NativePort(vm.ioctl(KVM.CREATE_VCPU, 0));
+  if (format === undefined) return { format: 'SVM', enforced: new Set(), unexplained: { count: 0 } };
+  const vm = kvm.createVm();
+  const port = vm.createVcpu(0);
   try {
     setCpuid(port, host.supportedCpuid);
     const vcpu: KernelVcpu = {
@@ -48,16 +47,16 @@ export function probeRules(kvm: NativePort, host: HostProfile): NestedRules {
       }
     };
     prepare(format === 'SVM');
-    if (!accepts(VALID_STATE[format]())) return { format, enforced: new Set() };
+    if (!accepts(VALID_STATE[format]())) return { format, enforced: new Set(), unexplained: { count: 0 } };
     const enforced = PROBES[format].filter(({ svme, states }) =>
       states(host.physicalAddressBits).every((state) => {
         prepare(svme);
         return !accepts(state);
       }),
     );
-    return { format, enforced: new Set(enforced.map(({ reason }) => reason)) };
+    return { format, enforced: new Set(enforced.map(({ reason }) => reason)), unexplained: { count: 0 } };
   } finally {
-    closePort(port);
-    closePort(vm);
+    port.close();
+    vm.close();
   }
 }

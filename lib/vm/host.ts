@@ -2,12 +2,10 @@
 // CPU, not of version numbers.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { CAP, type CapName, KVM, MSR } from '../kvm/abi.js';
 import { getSupportedCpuid, hasSvm, hasVmx, maxPhyAddr, setCpuid, vendorString } from '../kvm/cpuid.js';
 import { getMsrIndices, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
-import { checkExtension, closePort, createVm, openKvm } from '../kvm/native/kvm-device.js';
-import { NativePort } from '../kvm/native/native-port.js';
+import { checkExtension, type KvmDriver, type SystemPort, type VmPort } from '../kvm/port.js';
 
 export type CpuVendor = 'AMD' | 'INTEL' | 'UNKNOWN';
 
@@ -30,6 +28,9 @@ export interface NestedCapability {
 }
 
 export interface HostProfile {
+  /** What carries the ioctls, and whether guests run by it. */
+  readonly driver: KvmDriver['name'];
+  readonly runsGuests: boolean;
   readonly apiVersion: number;
   readonly kernelRelease: string;
   readonly vendor: CpuVendor;
@@ -41,8 +42,6 @@ export interface HostProfile {
   readonly vmxCapabilityMsrs: readonly MsrRow[];
   readonly supportedCpuid: Buffer;
   readonly physicalAddressBits: number;
-  /** Bytes of a mapped kvm_run. */
-  readonly runBytes: number;
   readonly maxVcpus: number;
   /** MSRs worth moving that a vCPU can have; each vCPU drops those that it can't read. */
   readonly msrIndices: readonly number[];
@@ -53,11 +52,6 @@ const NOT_MOVED: ReadonlyMap<number, string> = new Map([
   [0x40000020, 'HV_X64_MSR_TIME_REF_COUNT: read-only, it is derived from the clock'],
   [0x40000010, 'HV_X64_MSR_VP_RUNTIME: counts the host thread’s time'],
 ]);
-
-function cpuModel(): string {
-  const line = /^model name\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));
-  return line?.[1]?.trim() ?? 'unknown';
-}
 
 /** What the module parameter says about nesting: the sentence's second half. */
 function nestedHint(vendor: CpuVendor): string {
@@ -82,17 +76,17 @@ function nestedCapability(capability: number, cpuid: Buffer, vendor: CpuVendor):
 }
 
 /** VMX capability MSRs that KVM emulates for guests: those of the feature list that lie in their range. */
-function vmxCapabilityMsrs(kvm: NativePort, capabilities: ReadonlyMap<CapName, number>): MsrRow[] {
+function vmxCapabilityMsrs(kvm: SystemPort, capabilities: ReadonlyMap<CapName, number>): MsrRow[] {
   if ((capabilities.get('GET_MSR_FEATURES') ?? 0) === 0) return [];
   const indices = getMsrIndices(kvm, KVM.GET_MSR_FEATURE_INDEX_LIST);
   const vmx = indices.filter((index) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST);
   return msrRows(readMsrs(kvm, vmx).entries);
 }
 
-/** Asks the host. Throws KVM_UNAVAILABLE where /dev/kvm can't be used. */
-export function probeHost(): { kvm: NativePort; profile: HostProfile } {
-  const kvm = openKvm();
-  const vm = createVm(kvm);
+/** Asks the host. Throws KVM_UNAVAILABLE where its KVM can't be used. */
+export function probeHost(driver: KvmDriver): { kvm: SystemPort; profile: HostProfile } {
+  const kvm = driver.open();
+  const vm = kvm.createVm();
   try {
     const names = Object.keys(CAP) as CapName[];
     const capabilities = new Map(names.map((name) => [name, checkExtension(vm, CAP[name])] as const));
@@ -103,15 +97,16 @@ export function probeHost(): { kvm: NativePort; profile: HostProfile } {
     const listed = getMsrIndices(kvm, KVM.GET_MSR_INDEX_LIST).filter((index) => !NOT_MOVED.has(index));
     const profile: HostProfile = {
       apiVersion: kvm.ioctl(KVM.GET_API_VERSION, 0),
-      kernelRelease: release(),
+      driver: driver.name,
+      runsGuests: driver.runsGuests,
+      kernelRelease: driver.kernelRelease,
       vendor,
-      cpuModel: cpuModel(),
+      cpuModel: driver.cpuModel,
       capabilities,
       nested,
       vmxCapabilityMsrs: vmxMsrs,
       supportedCpuid,
       physicalAddressBits: maxPhyAddr(supportedCpuid),
-      runBytes: kvm.ioctl(KVM.GET_VCPU_MMAP_SIZE, 0),
       maxVcpus: Math.min(capabilities.get('MAX_VCPUS') ?? 1, 288),
       msrIndices: readableMsrs(vm, supportedCpuid, [
         ...new Set([...listed, ...vmxMsrs.map(({ index }) => index)]),
@@ -119,21 +114,21 @@ export function probeHost(): { kvm: NativePort; profile: HostProfile } {
     };
     return { kvm, profile };
   } catch (error) {
-    closePort(kvm);
+    kvm.close();
     throw error;
   } finally {
-    closePort(vm);
+    vm.close();
   }
 }
 
 /** Those of the MSRs that a vCPU with the host's CPUID can read: asked of a scratch vCPU. */
-function readableMsrs(vm: NativePort, cpuid: Buffer, indices: readonly number[]): number[] {
-  const vcpu = new NativePort(vm.ioctl(KVM.CREATE_VCPU, 0));
+function readableMsrs(vm: VmPort, cpuid: Buffer, indices: readonly number[]): number[] {
+  const vcpu = vm.createVcpu(0);
   try {
     setCpuid(vcpu, cpuid);
     const unreadable = new Set(readMsrs(vcpu, indices).unreadable);
     return indices.filter((index) => !unreadable.has(index));
   } finally {
-    closePort(vcpu);
+    vcpu.close();
   }
 }

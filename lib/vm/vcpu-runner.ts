@@ -38,8 +38,10 @@ const DESCRIPTORS_OF_A_THREAD = 12;
  * and back within the first of these. Where they share one CPU, each sleep is what lets the vCPU run at all.
  */
 const GIVE_WAY_MS = [0.05, 0.1, 0.2, 0.4];
-/** How often, ms, it looks at a vCPU that took longer, from timers of the event loop. */
+/** How often, ms, it looks at a vCPU that takes longer, from timers of the event loop. */
 const LOOK_AGAIN_MS = 1;
+/** One that took longer than a timer's tick the last time is looked for by a timer at once, after this long at most. */
+const LONGEST_FIRST_LOOK_MS = 4;
 /** How often it looks for the way back of a vCPU whose ioctl is done: a guest held up by its console reader stays out. */
 const MOST_BACK_LOOKS = 4;
 
@@ -86,6 +88,7 @@ export class VcpuRunner {
   private dead = false;
   private parkWaiters: Array<() => void> = [];
   private active: Program | undefined;
+  private lastOutMs = 0;
   private accessPending = false;
   private entriesSeen = 0;
   private lastExitSeen = '';
@@ -280,6 +283,11 @@ export class VcpuRunner {
     }
   }
 
+  /** For how long the vCPU will be out for a program, as far as the last one tells; ms. */
+  get expectedOutMs(): number {
+    return this.lastOutMs;
+  }
+
   /** Ends the program under way if it is done and the vCPU back in the guest, or as good as; gives whether none is left. */
   finishProgram(): boolean {
     const program = this.active;
@@ -292,8 +300,8 @@ export class VcpuRunner {
     if (errno !== 0) {
       program.reject(new KernelError(requestName(program.request), errno));
     } else {
-      const outMs = (backAt < program.kickedAt ? monotonicMs() : backAt) - program.kickedAt;
-      program.resolve({ value: Atomics.load(this.control, WORD.programValue), outMs });
+      this.lastOutMs = (backAt < program.kickedAt ? monotonicMs() : backAt) - program.kickedAt;
+      program.resolve({ value: Atomics.load(this.control, WORD.programValue), outMs: this.lastOutMs });
     }
     return true;
   }
@@ -339,6 +347,11 @@ function awaitBack(runner: VcpuRunner): void {
 function giveWay(): void {
   let out = kicked;
   kicked = [];
+  const expected = Math.max(...out.map(({ expectedOutMs }) => expectedOutMs));
+  if (expected >= LOOK_AGAIN_MS) {
+    setTimeout(lookAgain, Math.min(expected, LONGEST_FIRST_LOOK_MS), out);
+    return;
+  }
   for (const ms of GIVE_WAY_MS) {
     out = out.filter((runner) => !runner.finishProgram());
     if (out.length === 0) return;

@@ -4,8 +4,7 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MP_STATE } from '../kvm/abi.js';
 import { setCpuid, withApicId } from '../kvm/cpuid.js';
-import { closeVcpu, createVcpu, type VcpuHandle } from '../kvm/native/kvm-device.js';
-import type { NativePort } from '../kvm/native/native-port.js';
+import type { VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
 import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
 import type { HostProfile } from './host.js';
@@ -23,28 +22,27 @@ export interface NestedCapture {
 
 export class Vcpu implements StateVcpu {
   readonly index: number;
-  readonly port: NativePort;
+  readonly port: VcpuPort;
   readonly shape: VcpuShape;
   /** What the vCPU held when it was new: power-on state, as this kernel makes it. Reset gives it back. */
   readonly powerOn: VcpuSnapshot;
   /** Why it ended by itself; undefined while it can run. */
   ended: Exclude<ParkReason, { kind: 'asked' }> | undefined;
-  private readonly handle: VcpuHandle;
-  private readonly runner: VcpuRunner;
+  /** Absent where the driver runs no guests. */
+  private readonly runner: VcpuRunner | undefined;
   private getting: Promise<NestedCapture> | undefined;
   private getQueued: Promise<NestedCapture> | undefined;
   private closed = false;
 
   private constructor(
     index: number,
-    handle: VcpuHandle,
+    port: VcpuPort,
     shape: VcpuShape,
     powerOn: VcpuSnapshot,
-    runner: VcpuRunner,
+    runner: VcpuRunner | undefined,
   ) {
     this.index = index;
-    this.handle = handle;
-    this.port = handle.port;
+    this.port = port;
     this.shape = shape;
     this.powerOn = powerOn;
     this.runner = runner;
@@ -52,16 +50,16 @@ export class Vcpu implements StateVcpu {
 
   /** Makes vCPU `index` of a VM, with the host's CPUID, parked at power-on state. */
   static async create(
-    vm: NativePort,
+    vm: VmPort,
     index: number,
     host: HostProfile,
     irqchip: boolean,
     capabilities: HostProfile['capabilities'],
     events: Omit<RunnerEvents, 'parkedByItself'> & { ended(vcpu: Vcpu): void },
   ): Promise<Vcpu> {
-    const handle = createVcpu(vm, index, host.runBytes);
+    const port = vm.createVcpu(index);
     try {
-      setCpuid(handle.port, withApicId(host.supportedCpuid, index));
+      setCpuid(port, withApicId(host.supportedCpuid, index));
       const { format, maxBytes } = host.nested;
       const shape: VcpuShape = {
         capabilities,
@@ -69,54 +67,56 @@ export class Vcpu implements StateVcpu {
         msrIndices: host.msrIndices,
         nested: format === undefined ? undefined : { format, maxBytes },
       };
-      const powerOn = captureVcpu({ port: handle.port, shape }, getNested);
+      const powerOn = captureVcpu({ port, shape }, getNested);
       let vcpu: Vcpu | undefined;
-      const runner = await VcpuRunner.start(
-        { vcpuFd: handle.port.fd, runAddress: handle.runAddress, runLength: handle.runLength },
-        bufferBytes(maxBytes),
-        (request, buffer) => handle.port.ioctl(request, buffer),
-        {
-          ...events,
-          parkedByItself: (reason) => {
-            if (vcpu === undefined || reason.kind === 'asked') return;
-            vcpu.ended = reason;
-            events.ended(vcpu);
+      const startRunner = (run: VcpuRun) =>
+        VcpuRunner.start(
+          { vcpuFd: run.fd, runAddress: run.address, runLength: run.length },
+          bufferBytes(maxBytes),
+          (request, buffer) => port.ioctl(request, buffer),
+          {
+            ...events,
+            parkedByItself: (reason) => {
+              if (vcpu === undefined || reason.kind === 'asked') return;
+              vcpu.ended = reason;
+              events.ended(vcpu);
+            },
           },
-        },
-      );
-      vcpu = new Vcpu(index, handle, shape, powerOn, runner);
+        );
+      const runner = port.run === undefined ? undefined : await startRunner(port.run);
+      vcpu = new Vcpu(index, port, shape, powerOn, runner);
       return vcpu;
     } catch (error) {
-      closeVcpu(handle);
+      port.close();
       throw error;
     }
   }
 
   get entries(): number {
-    return this.runner.entries;
+    return this.runner?.entries ?? 0;
   }
 
   get lastExit(): string {
-    return this.runner.lastExit;
+    return this.runner?.lastExit ?? '';
   }
 
   get isParked(): boolean {
-    return this.runner.isParked;
+    return this.runner?.isParked ?? true;
   }
 
   /** Lets it run, unless it ended by itself. */
   resume(): void {
-    if (this.ended === undefined) this.runner.resume();
+    if (this.ended === undefined) this.runner?.resume();
   }
 
   /** Brings it out of the guest. */
-  park(): Promise<void> {
-    return this.runner.park();
+  async park(): Promise<void> {
+    await this.runner?.park();
   }
 
   /** Ends what its last exit left half done; it must be parked, and be given another state next. */
   dropPendingAccess(): void {
-    this.runner.dropPendingAccess();
+    this.runner?.dropPendingAccess();
   }
 
   /** Everything it holds; it must be parked. Without a LAPIC, being halted is vcpud's own knowledge: it travels as mp_state. */
@@ -151,20 +151,22 @@ export class Vcpu implements StateVcpu {
 
   private async getNestedNow(): Promise<NestedCapture> {
     if (this.closed) throw deleted();
-    if (this.runner.isParked) return { bytes: getNested(this), outMs: 0, time: Date.now() };
-    prepareGet(this.runner.programBuffer);
-    const { value, outMs } = await this.runner.program(KVM.GET_NESTED_STATE).catch((error: unknown) => {
+    const runner = this.runner;
+    if (runner === undefined || runner.isParked)
+      return { bytes: getNested(this), outMs: 0, time: Date.now() };
+    prepareGet(runner.programBuffer);
+    const { value, outMs } = await runner.program(KVM.GET_NESTED_STATE).catch((error: unknown) => {
       throw this.closed ? deleted() : error;
     });
     if (value !== 0) throw new Error(`KVM_GET_NESTED_STATE answered ${value}`);
-    return { bytes: takeGot(this.runner.programBuffer), outMs, time: Date.now() };
+    return { bytes: takeGot(runner.programBuffer), outMs, time: Date.now() };
   }
 
   /** Ends its thread and frees all it has. */
   async close(): Promise<void> {
     this.closed = true;
-    await this.runner.quit();
-    closeVcpu(this.handle);
+    await this.runner?.quit();
+    this.port.close();
   }
 }
 

@@ -1,8 +1,7 @@
 // The VMs of this process, by id.
 
 import { VcpudError } from '../errors/vcpud-error.js';
-import { closePort } from '../kvm/native/kvm-device.js';
-import type { NativePort } from '../kvm/native/native-port.js';
+import type { SystemPort } from '../kvm/port.js';
 import type { NestedRules } from '../state/nested-set.js';
 import type { HostProfile } from './host.js';
 import { Vm, type VmConfig } from './vm.js';
@@ -10,13 +9,13 @@ import { Vm, type VmConfig } from './vm.js';
 export class VmRegistry {
   readonly host: HostProfile;
   readonly rules: NestedRules;
-  private readonly kvm: NativePort;
+  private readonly kvm: SystemPort;
   private readonly vms = new Map<string, Vm>();
   /** Ids of VMs that are being made or unmade. */
   private readonly busy = new Map<string, Promise<unknown>>();
   private ending = false;
 
-  constructor(kvm: NativePort, host: HostProfile, rules: NestedRules) {
+  constructor(kvm: SystemPort, host: HostProfile, rules: NestedRules) {
     this.kvm = kvm;
     this.host = host;
     this.rules = rules;
@@ -68,7 +67,7 @@ export class VmRegistry {
     this.ending = true;
     await Promise.allSettled(this.busy.values());
     await Promise.all([...this.vms.keys()].map((id) => this.delete(id)));
-    closePort(this.kvm);
+    this.kvm.close();
   }
 
   private async whileBusy<T>(id: string, task: () => Promise<T>): Promise<T> {

@@ -3,14 +3,22 @@
 
 import { VcpudError } from '../errors/vcpud-error.js';
 import { CAP, type CapName, KVM } from '../kvm/abi.js';
-import { closePort, createVm } from '../kvm/native/kvm-device.js';
-import type { NativePort } from '../kvm/native/native-port.js';
+import type { IoctlPort, SystemPort, VmPort } from '../kvm/port.js';
 import type { ByteRange } from '../nested/compare.js';
+import type { VcpuFacts } from '../nested/rule.js';
 import { KernelError } from '../os/kernel-error.js';
-import { type NestedRules, setNestedState } from '../state/nested-set.js';
+import { nestedNotSupported } from '../state/nested-access.js';
+import {
+  checkNestedStateFor,
+  type NestedRules,
+  type NestedSet,
+  setNestedState,
+  setNestedStateUnchecked,
+} from '../state/nested-set.js';
 import { FORMER_STATE, putBack } from '../state/put-back.js';
 import { requireRestorable, restoreOrPutBack } from '../state/restore.js';
 import type { VcpuSnapshot } from '../state/vcpu-components.js';
+import { vcpuFacts } from '../state/vcpu-facts.js';
 import {
   captureDevices,
   type DeviceSnapshot,
@@ -82,9 +90,10 @@ export class Vm {
   readonly memory: GuestMemory;
   readonly vcpus: Vcpu[] = [];
   readonly consoleHistory = new ConsoleHistory();
-  private readonly port: NativePort;
+  private readonly port: VmPort;
   private readonly rules: NestedRules;
   private readonly capabilities: HostProfile['capabilities'];
+  private readonly runsGuests: boolean;
   private readonly mutex = new Mutex();
   private readonly watchers = new Set<VmWatcher>();
   private running = false;
@@ -92,32 +101,33 @@ export class Vm {
 
   private constructor(
     config: VmConfig,
-    port: NativePort,
+    port: VmPort,
     memory: GuestMemory,
-    capabilities: HostProfile['capabilities'],
+    { capabilities, runsGuests }: HostProfile,
     rules: NestedRules,
   ) {
     this.config = config;
     this.port = port;
     this.memory = memory;
     this.capabilities = capabilities;
+    this.runsGuests = runsGuests;
     this.rules = rules;
   }
 
   /** Makes a VM, paused. Where that fails half-way, nothing of it is left. */
-  static async create(kvm: NativePort, host: HostProfile, rules: NestedRules, config: VmConfig): Promise<Vm> {
+  static async create(kvm: SystemPort, host: HostProfile, rules: NestedRules, config: VmConfig): Promise<Vm> {
     checkConfig(config, host);
     let vm: Vm | undefined;
     try {
       const memory = GuestMemory.create(config.id, config.regions);
-      let port: NativePort;
+      let port: VmPort;
       try {
-        port = createVm(kvm);
+        port = kvm.createVm();
       } catch (error) {
         memory.close();
         throw error;
       }
-      vm = new Vm(config, port, memory, host.capabilities, rules);
+      vm = new Vm(config, port, memory, host, rules);
       await vm.build(host);
       return vm;
     } catch (error) {
@@ -176,6 +186,7 @@ export class Vm {
 
   /** Lets the vCPUs run. */
   run(caller: Caller): Promise<void> {
+    if (!this.runsGuests) return Promise.reject(guestsNotRun());
     return this.exclusively(caller, () => {
       const stop = this.stop;
       if (stop !== undefined) {
@@ -223,18 +234,38 @@ export class Vm {
     );
   }
 
-  /** Checks a nested state and, unless only that was asked, sets it. The VM must be paused. */
-  setNestedState(
-    caller: Caller,
-    index: number,
-    bytes: Uint8Array,
-    validateOnly: boolean,
-  ): Promise<{ held: Buffer; ignored: ByteRange[] }> {
+  /** What the rules ask of one vCPU, as it is now; it is stopped for that where it runs. */
+  async factsOf(caller: Caller, index: number): Promise<VcpuFacts> {
+    const vcpu = this.vcpu(index);
+    if (vcpu.shape.nested === undefined) throw nestedNotSupported();
+    return vcpuFacts((await this.captureVcpu(caller, index)).state);
+  }
+
+  /** Throws the error of the rules that a nested state breaks. The VM must be paused. */
+  checkNestedState(caller: Caller, index: number, bytes: Uint8Array): Promise<void> {
     const vcpu = this.vcpu(index);
     return this.exclusively(caller, async () => {
       await this.requirePaused();
-      const result = setNestedState(vcpu, bytes, this.rules, validateOnly);
-      if (!validateOnly) this.touch();
+      checkNestedStateFor(vcpu, bytes, this.rules);
+    });
+  }
+
+  /** Checks a nested state and sets it. The VM must be paused. */
+  setNestedState(caller: Caller, index: number, bytes: Uint8Array): Promise<NestedSet> {
+    return this.setNested(caller, index, (vcpu) => setNestedState(vcpu, bytes, this.rules));
+  }
+
+  /** Gives a nested state to the kernel, without the checks. The VM must be paused. */
+  setNestedStateUnchecked(caller: Caller, index: number, bytes: Uint8Array): Promise<NestedSet> {
+    return this.setNested(caller, index, (vcpu) => setNestedStateUnchecked(vcpu, bytes, this.rules));
+  }
+
+  private setNested(caller: Caller, index: number, set: (vcpu: Vcpu) => NestedSet): Promise<NestedSet> {
+    const vcpu = this.vcpu(index);
+    return this.exclusively(caller, async () => {
+      await this.requirePaused();
+      const result = set(vcpu);
+      this.touch();
       return result;
     });
   }
@@ -318,7 +349,7 @@ export class Vm {
     this.closing ??= (async () => {
       this.running = false;
       await Promise.all(this.vcpus.map((vcpu) => vcpu.close()));
-      closePort(this.port);
+      this.port.close();
       this.memory.close();
       this.tell({ kind: 'deleted', time: Date.now() });
       this.watchers.clear();
@@ -431,7 +462,14 @@ export class Vm {
   }
 }
 
-function enableCap(vm: NativePort, capability: number): void {
+function guestsNotRun(): VcpudError {
+  return VcpudError.of(
+    'GUESTS_NOT_RUN',
+    'the model driver takes states and gives them back, but runs no guest: for that, serve with a KVM',
+  );
+}
+
+function enableCap(vm: IoctlPort, capability: number): void {
   const request = Buffer.alloc(104); // struct kvm_enable_cap: cap u32, flags u32, args u64[4]
   request.writeUInt32LE(capability, 0);
   request.writeBigUInt64LE(1n, 8);

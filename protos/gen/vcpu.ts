@@ -16,6 +16,8 @@ import type { ListVcpusRequest as _vcpud_v1_ListVcpusRequest, ListVcpusRequest__
 import type { ListVcpusResponse as _vcpud_v1_ListVcpusResponse, ListVcpusResponse__Output as _vcpud_v1_ListVcpusResponse__Output } from './vcpud/v1/ListVcpusResponse.js';
 import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from './vcpud/v1/NestedState.js';
 import type { NestedStateServiceClient as _vcpud_v1_NestedStateServiceClient, NestedStateServiceDefinition as _vcpud_v1_NestedStateServiceDefinition } from './vcpud/v1/NestedStateService.js';
+import type { NestedStateTarget as _vcpud_v1_NestedStateTarget, NestedStateTarget__Output as _vcpud_v1_NestedStateTarget__Output } from './vcpud/v1/NestedStateTarget.js';
+import type { NestedStateViolation as _vcpud_v1_NestedStateViolation, NestedStateViolation__Output as _vcpud_v1_NestedStateViolation__Output } from './vcpud/v1/NestedStateViolation.js';
 import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _vcpud_v1_ResetRequest__Output } from './vcpud/v1/ResetRequest.js';
 import type { ResetResponse as _vcpud_v1_ResetResponse, ResetResponse__Output as _vcpud_v1_ResetResponse__Output } from './vcpud/v1/ResetResponse.js';
 import type { SetNestedStateRequest as _vcpud_v1_SetNestedStateRequest, SetNestedStateRequest__Output as _vcpud_v1_SetNestedStateRequest__Output } from './vcpud/v1/SetNestedStateRequest.js';
@@ -23,6 +25,8 @@ import type { SetNestedStateResponse as _vcpud_v1_SetNestedStateResponse, SetNes
 import type { SetVcpuStateRequest as _vcpud_v1_SetVcpuStateRequest, SetVcpuStateRequest__Output as _vcpud_v1_SetVcpuStateRequest__Output } from './vcpud/v1/SetVcpuStateRequest.js';
 import type { SetVcpuStateResponse as _vcpud_v1_SetVcpuStateResponse, SetVcpuStateResponse__Output as _vcpud_v1_SetVcpuStateResponse__Output } from './vcpud/v1/SetVcpuStateResponse.js';
 import type { SvmNestedHeader as _vcpud_v1_SvmNestedHeader, SvmNestedHeader__Output as _vcpud_v1_SvmNestedHeader__Output } from './vcpud/v1/SvmNestedHeader.js';
+import type { ValidateNestedStateRequest as _vcpud_v1_ValidateNestedStateRequest, ValidateNestedStateRequest__Output as _vcpud_v1_ValidateNestedStateRequest__Output } from './vcpud/v1/ValidateNestedStateRequest.js';
+import type { ValidateNestedStateResponse as _vcpud_v1_ValidateNestedStateResponse, ValidateNestedStateResponse__Output as _vcpud_v1_ValidateNestedStateResponse__Output } from './vcpud/v1/ValidateNestedStateResponse.js';
 import type { Vcpu as _vcpud_v1_Vcpu, Vcpu__Output as _vcpud_v1_Vcpu__Output } from './vcpud/v1/Vcpu.js';
 import type { VcpuNestedState as _vcpud_v1_VcpuNestedState, VcpuNestedState__Output as _vcpud_v1_VcpuNestedState__Output } from './vcpud/v1/VcpuNestedState.js';
 import type { VcpuServiceClient as _vcpud_v1_VcpuServiceClient, VcpuServiceDefinition as _vcpud_v1_VcpuServiceDefinition } from './vcpud/v1/VcpuService.js';
@@ -61,6 +65,8 @@ export interface ProtoGrpcType {
        * which VMCB or VMCS, and what is pending between L1 and L2. L2's registers are ordinary vCPU state: see VcpuService.
        */
       NestedStateService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_NestedStateServiceClient> & { service: _vcpud_v1_NestedStateServiceDefinition }
+      NestedStateTarget: MessageTypeDefinition<_vcpud_v1_NestedStateTarget, _vcpud_v1_NestedStateTarget__Output>
+      NestedStateViolation: MessageTypeDefinition<_vcpud_v1_NestedStateViolation, _vcpud_v1_NestedStateViolation__Output>
       ResetRequest: MessageTypeDefinition<_vcpud_v1_ResetRequest, _vcpud_v1_ResetRequest__Output>
       ResetResponse: MessageTypeDefinition<_vcpud_v1_ResetResponse, _vcpud_v1_ResetResponse__Output>
       SetNestedStateRequest: MessageTypeDefinition<_vcpud_v1_SetNestedStateRequest, _vcpud_v1_SetNestedStateRequest__Output>
@@ -68,6 +74,8 @@ export interface ProtoGrpcType {
       SetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_SetVcpuStateRequest, _vcpud_v1_SetVcpuStateRequest__Output>
       SetVcpuStateResponse: MessageTypeDefinition<_vcpud_v1_SetVcpuStateResponse, _vcpud_v1_SetVcpuStateResponse__Output>
       SvmNestedHeader: MessageTypeDefinition<_vcpud_v1_SvmNestedHeader, _vcpud_v1_SvmNestedHeader__Output>
+      ValidateNestedStateRequest: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateRequest, _vcpud_v1_ValidateNestedStateRequest__Output>
+      ValidateNestedStateResponse: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateResponse, _vcpud_v1_ValidateNestedStateResponse__Output>
       Vcpu: MessageTypeDefinition<_vcpud_v1_Vcpu, _vcpud_v1_Vcpu__Output>
       VcpuNestedState: MessageTypeDefinition<_vcpud_v1_VcpuNestedState, _vcpud_v1_VcpuNestedState__Output>
       VcpuRunState: EnumTypeDefinition

@@ -35,6 +35,8 @@ import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrV
 import type { NestedCapability as _vcpud_v1_NestedCapability, NestedCapability__Output as _vcpud_v1_NestedCapability__Output } from './vcpud/v1/NestedCapability.js';
 import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from './vcpud/v1/NestedState.js';
 import type { NestedStateServiceClient as _vcpud_v1_NestedStateServiceClient, NestedStateServiceDefinition as _vcpud_v1_NestedStateServiceDefinition } from './vcpud/v1/NestedStateService.js';
+import type { NestedStateTarget as _vcpud_v1_NestedStateTarget, NestedStateTarget__Output as _vcpud_v1_NestedStateTarget__Output } from './vcpud/v1/NestedStateTarget.js';
+import type { NestedStateViolation as _vcpud_v1_NestedStateViolation, NestedStateViolation__Output as _vcpud_v1_NestedStateViolation__Output } from './vcpud/v1/NestedStateViolation.js';
 import type { PauseVmRequest as _vcpud_v1_PauseVmRequest, PauseVmRequest__Output as _vcpud_v1_PauseVmRequest__Output } from './vcpud/v1/PauseVmRequest.js';
 import type { PauseVmResponse as _vcpud_v1_PauseVmResponse, PauseVmResponse__Output as _vcpud_v1_PauseVmResponse__Output } from './vcpud/v1/PauseVmResponse.js';
 import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _vcpud_v1_ResetRequest__Output } from './vcpud/v1/ResetRequest.js';
@@ -48,6 +50,8 @@ import type { SetVcpuStateResponse as _vcpud_v1_SetVcpuStateResponse, SetVcpuSta
 import type { SetVmStateRequest as _vcpud_v1_SetVmStateRequest, SetVmStateRequest__Output as _vcpud_v1_SetVmStateRequest__Output } from './vcpud/v1/SetVmStateRequest.js';
 import type { SetVmStateResponse as _vcpud_v1_SetVmStateResponse, SetVmStateResponse__Output as _vcpud_v1_SetVmStateResponse__Output } from './vcpud/v1/SetVmStateResponse.js';
 import type { SvmNestedHeader as _vcpud_v1_SvmNestedHeader, SvmNestedHeader__Output as _vcpud_v1_SvmNestedHeader__Output } from './vcpud/v1/SvmNestedHeader.js';
+import type { ValidateNestedStateRequest as _vcpud_v1_ValidateNestedStateRequest, ValidateNestedStateRequest__Output as _vcpud_v1_ValidateNestedStateRequest__Output } from './vcpud/v1/ValidateNestedStateRequest.js';
+import type { ValidateNestedStateResponse as _vcpud_v1_ValidateNestedStateResponse, ValidateNestedStateResponse__Output as _vcpud_v1_ValidateNestedStateResponse__Output } from './vcpud/v1/ValidateNestedStateResponse.js';
 import type { Vcpu as _vcpud_v1_Vcpu, Vcpu__Output as _vcpud_v1_Vcpu__Output } from './vcpud/v1/Vcpu.js';
 import type { VcpuExit as _vcpud_v1_VcpuExit, VcpuExit__Output as _vcpud_v1_VcpuExit__Output } from './vcpud/v1/VcpuExit.js';
 import type { VcpuNestedState as _vcpud_v1_VcpuNestedState, VcpuNestedState__Output as _vcpud_v1_VcpuNestedState__Output } from './vcpud/v1/VcpuNestedState.js';
@@ -118,6 +122,8 @@ export interface ProtoGrpcType {
        * which VMCB or VMCS, and what is pending between L1 and L2. L2's registers are ordinary vCPU state: see VcpuService.
        */
       NestedStateService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_NestedStateServiceClient> & { service: _vcpud_v1_NestedStateServiceDefinition }
+      NestedStateTarget: MessageTypeDefinition<_vcpud_v1_NestedStateTarget, _vcpud_v1_NestedStateTarget__Output>
+      NestedStateViolation: MessageTypeDefinition<_vcpud_v1_NestedStateViolation, _vcpud_v1_NestedStateViolation__Output>
       PauseVmRequest: MessageTypeDefinition<_vcpud_v1_PauseVmRequest, _vcpud_v1_PauseVmRequest__Output>
       PauseVmResponse: MessageTypeDefinition<_vcpud_v1_PauseVmResponse, _vcpud_v1_PauseVmResponse__Output>
       ResetRequest: MessageTypeDefinition<_vcpud_v1_ResetRequest, _vcpud_v1_ResetRequest__Output>
@@ -131,6 +137,8 @@ export interface ProtoGrpcType {
       SetVmStateRequest: MessageTypeDefinition<_vcpud_v1_SetVmStateRequest, _vcpud_v1_SetVmStateRequest__Output>
       SetVmStateResponse: MessageTypeDefinition<_vcpud_v1_SetVmStateResponse, _vcpud_v1_SetVmStateResponse__Output>
       SvmNestedHeader: MessageTypeDefinition<_vcpud_v1_SvmNestedHeader, _vcpud_v1_SvmNestedHeader__Output>
+      ValidateNestedStateRequest: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateRequest, _vcpud_v1_ValidateNestedStateRequest__Output>
+      ValidateNestedStateResponse: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateResponse, _vcpud_v1_ValidateNestedStateResponse__Output>
       Vcpu: MessageTypeDefinition<_vcpud_v1_Vcpu, _vcpud_v1_Vcpu__Output>
       VcpuExit: MessageTypeDefinition<_vcpud_v1_VcpuExit, _vcpud_v1_VcpuExit__Output>
       VcpuNestedState: MessageTypeDefinition<_vcpud_v1_VcpuNestedState, _vcpud_v1_VcpuNestedState__Output>

@@ -4,14 +4,8 @@
 import { Worker } from 'node:worker_threads';
 import { KVM_RUN_LAYOUT } from '../../lib/kvm/abi.js';
 import { setCpuid, withApicId } from '../../lib/kvm/cpuid.js';
-import {
-  closePort,
-  closeVcpu,
-  createVcpu,
-  createVm,
-  type VcpuHandle,
-} from '../../lib/kvm/native/kvm-device.js';
-import type { NativePort } from '../../lib/kvm/native/native-port.js';
+import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
+import type { SystemPort, VcpuPort, VcpuRun, VmPort } from '../../lib/kvm/port.js';
 import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../../lib/os/libc.js';
 import { GuestMemory } from '../../lib/vm/guest-memory.js';
 import { probeHost } from '../../lib/vm/host.js';
@@ -25,9 +19,9 @@ const RUN_MS = 3;
 const MOST_WAITS = 1000;
 
 export class KickFloor {
-  private readonly kvm: NativePort;
-  private readonly vm: NativePort;
-  private readonly vcpu: VcpuHandle;
+  private readonly kvm: SystemPort;
+  private readonly vm: VmPort;
+  private readonly vcpu: VcpuPort;
   private readonly memory: GuestMemory;
   private readonly worker: Worker;
   private readonly words: Int32Array;
@@ -37,18 +31,19 @@ export class KickFloor {
 
   /** Makes the VM; resolves when its thread is there. The guest does not run yet. */
   static async start(parameters: GuestParameters): Promise<KickFloor> {
-    const { kvm, profile } = probeHost();
+    const { kvm, profile } = probeHost(NATIVE_DRIVER);
     const regions = guestShape(1).memoryRegions.map(({ gpa, sizeBytes }) => ({
       gpa: BigInt(gpa),
       bytes: BigInt(sizeBytes),
     }));
     const memory = GuestMemory.create('bench-floor', regions);
     for (const { gpa, data } of guestImage(parameters)) await memory.write(BigInt(gpa), data);
-    const vm = createVm(kvm);
+    const vm = kvm.createVm();
     memory.giveTo(vm);
-    const vcpu = createVcpu(vm, 0, profile.runBytes);
-    setCpuid(vcpu.port, withApicId(profile.supportedCpuid, 0));
-    const floor = new KickFloor(kvm, vm, vcpu, memory);
+    const vcpu = vm.createVcpu(0);
+    setCpuid(vcpu, withApicId(profile.supportedCpuid, 0));
+    if (vcpu.run === undefined) throw new Error("the native driver's vCPUs run");
+    const floor = new KickFloor(kvm, vm, vcpu, vcpu.run, memory);
     floor.tid = await new Promise<number>((resolve, reject) => {
       floor.worker.once('message', resolve);
       floor.worker.once('error', reject);
@@ -56,21 +51,21 @@ export class KickFloor {
     return floor;
   }
 
-  private constructor(kvm: NativePort, vm: NativePort, vcpu: VcpuHandle, memory: GuestMemory) {
+  private constructor(kvm: SystemPort, vm: VmPort, vcpu: VcpuPort, run: VcpuRun, memory: GuestMemory) {
     this.kvm = kvm;
     this.vm = vm;
     this.vcpu = vcpu;
     this.memory = memory;
     const start: FloorStart = {
-      vcpuFd: vcpu.port.fd,
-      runAddress: vcpu.runAddress,
-      runLength: vcpu.runLength,
+      vcpuFd: run.fd,
+      runAddress: run.address,
+      runLength: run.length,
       words: new SharedArrayBuffer(4 * Object.keys(FLOOR_WORD).length),
       times: new SharedArrayBuffer(8 * Object.keys(FLOOR_TIME).length),
     };
     this.words = new Int32Array(start.words);
     this.times = new Float64Array(start.times);
-    this.run = viewOf(vcpu.runAddress, vcpu.runLength);
+    this.run = viewOf(run.address, run.length);
     this.worker = new Worker(new URL('./kick-floor-worker.js', import.meta.url), { workerData: start });
   }
 
@@ -128,9 +123,9 @@ export class KickFloor {
     this.want(FLOOR_WANT.quit);
     this.signal();
     await exited;
-    closeVcpu(this.vcpu);
-    closePort(this.vm);
-    closePort(this.kvm);
+    this.vcpu.close();
+    this.vm.close();
+    this.kvm.close();
     this.memory.close();
   }
 

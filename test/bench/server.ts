@@ -6,11 +6,12 @@ import '../../lib/os/libc.js';
 
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
+import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import { parseEndpoint, startServer } from '../../services/server.js';
 import { addEcho } from './echo.js';
 
 const { values } = parseArgs({ options: { listen: { type: 'string' } }, allowPositionals: true });
 const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
-const server = await startServer(parseEndpoint(values.listen ?? ''), log, addEcho);
+const server = await startServer(NATIVE_DRIVER, parseEndpoint(values.listen ?? ''), log, addEcho);
 process.on('SIGTERM', () => void server.stop(1000).then(() => process.exit(0)));
 process.stdout.write(`the bench's vcpud listens on ${server.target}\n`);

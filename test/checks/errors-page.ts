@@ -42,7 +42,7 @@ A nested state that breaks one of these is refused with INVALID_ARGUMENT before 
 kernel's own order. \`SetNestedState\` with \`validate_only\` asks for the check alone. "Where the kernel does" marks rules
 about which kernels differ: vcpud asks the kernel at hand when it starts, and applies those that it enforces
 (\`GetHost.enforced_rules\`). vcpud is never stricter than the kernel; what no rule foresees is
-\`KERNEL_REFUSED_NESTED_STATE\`.
+\`KERNEL_REJECTED\`.
 
 | reason | field | the state is refused when | kernel function | applied |
 |---|---|---|---|---|

@@ -2,13 +2,13 @@
 
 import '../../lib/os/libc.js';
 import { VcpudError } from '../../lib/errors/vcpud-error.js';
-import { closePort } from '../../lib/kvm/native/kvm-device.js';
+import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import { type HostProfile, probeHost } from '../../lib/vm/host.js';
 
 function hostProfile(): HostProfile | undefined {
   try {
-    const { kvm, profile } = probeHost();
-    closePort(kvm);
+    const { kvm, profile } = probeHost(NATIVE_DRIVER);
+    kvm.close();
     return profile;
   } catch (error) {
     if (error instanceof VcpudError) return undefined;

@@ -2,10 +2,9 @@
 // And states of vCPUs with other registers or another CPUID than a new one has.
 
 import { VcpudError } from '../../lib/errors/vcpud-error.js';
-import { CPUID_ENTRY, EVENTS_LAYOUT, KVM, SIZE, SREGS_LAYOUT } from '../../lib/kvm/abi.js';
+import { CPUID_ENTRY, EVENTS_LAYOUT, SIZE, SREGS_LAYOUT } from '../../lib/kvm/abi.js';
 import { setCpuid } from '../../lib/kvm/cpuid.js';
-import { closePort, createVm } from '../../lib/kvm/native/kvm-device.js';
-import { NativePort } from '../../lib/kvm/native/native-port.js';
+import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import { KernelError } from '../../lib/os/kernel-error.js';
 import { getNested, NESTED_ACCESS } from '../../lib/state/nested-access.js';
@@ -34,12 +33,12 @@ export interface ScratchVcpu {
 }
 
 export function createScratchVcpu(): ScratchVcpu {
-  const { kvm, profile } = probeHost();
+  const { kvm, profile } = probeHost(NATIVE_DRIVER);
   const { format, maxBytes } = profile.nested;
   if (format === undefined) throw VcpudError.of('NESTED_NOT_SUPPORTED', profile.nested.disabledReason);
   const rules = probeRules(kvm, profile);
-  const vm = createVm(kvm);
-  const port = new NativePort(vm.ioctl(KVM.CREATE_VCPU, 0));
+  const vm = kvm.createVm();
+  const port = vm.createVcpu(0);
   setCpuid(port, profile.supportedCpuid);
   const { capabilities, msrIndices } = profile;
   const vcpu: StateVcpu = {
@@ -62,7 +61,7 @@ export function createScratchVcpu(): ScratchVcpu {
       }
     },
     close: () => {
-      for (const each of [port, vm, kvm]) closePort(each);
+      for (const each of [port, vm, kvm]) each.close();
     },
   };
 }

@@ -489,7 +489,7 @@ const REFUSED_NESTED: ReadonlyArray<{
     bytes: () => changed(svmGuestMode(), writeU64(VMCB12_SAVE.cr4.offset, 0x20n | CR4_VMXE)),
     refusal: (path) => ({
       code: 'INVALID_ARGUMENT',
-      reason: 'KERNEL_REFUSED_NESTED_STATE',
+      reason: 'KERNEL_REJECTED',
       field: path,
       metadata: { errno: 'EINVAL', ...HELD },
     }),

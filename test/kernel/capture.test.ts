@@ -15,7 +15,7 @@ import {
   VMCB12_SAVE,
 } from '../../lib/nested/layout.js';
 import { checkNestedState } from '../../lib/nested/rules.js';
-import { vcpuFacts } from '../../lib/state/nested-set.js';
+import { vcpuFacts } from '../../lib/state/vcpu-facts.js';
 import type { GetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/GetNestedStateResponse.js';
 import { type GuestParameters, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
 import { ROM_BYTES, ROM_GPA, VMCB_GPA } from '../guests/svm-l1/layout.js';

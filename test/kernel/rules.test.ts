@@ -21,10 +21,10 @@ import { PROBES } from '../../lib/nested/probes.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import { checkNestedState, RULES, type RuleReason } from '../../lib/nested/rules.js';
 import { getNested } from '../../lib/state/nested-access.js';
-import { vcpuFacts } from '../../lib/state/nested-set.js';
 import { FORMER_STATE, putBack } from '../../lib/state/put-back.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
 import type { VcpuSnapshot } from '../../lib/state/vcpu-components.js';
+import { vcpuFacts } from '../../lib/state/vcpu-facts.js';
 import { guestShape, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
 import {
   countersWhen,
@@ -211,7 +211,7 @@ describe('a vCPU in a live L2 refuses, and holds that L2 to the byte', () => {
       // Only the kernel can judge it: a check alone lets it pass.
       await set(live, bytes, true);
       const refusal = await refusalOf(set(live, bytes));
-      expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'KERNEL_REFUSED_NESTED_STATE' });
+      expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'KERNEL_REJECTED' });
       expect(refusal.metadata).toEqual({ errno: 'EINVAL', vcpu_holds: 'former state' });
       await expectUnchanged(live, liveState);
     },

@@ -359,7 +359,7 @@ describe('a VM with two vCPUs in L2, irqchip and PIT', () => {
     ],
     [
       'is refused by the kernel, when vCPU 0 has been set already',
-      'KERNEL_REFUSED_NESTED_STATE',
+      'KERNEL_REJECTED',
       'former state',
       (view: DataView) => write(view, VMCB12_SAVE.cr4, 0x2620n), // VMXE, which no guest on AMD has
     ],

@@ -575,6 +575,7 @@ describe('failures', () => {
         ABORTED: 1,
         INTERNAL: 1,
         DATA_LOSS: 1,
+        UNIMPLEMENTED: 1,
       }[code];
       const { status, out, err } = await ctl(['vm', 'get', 'web']);
       expect([status, out, err]).toEqual([expected, '', `vcpuctl: refused: ${reason} [${code} ${reason}]\n`]);

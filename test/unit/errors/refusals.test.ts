@@ -52,14 +52,14 @@ describe('a part that the kernel did not take', () => {
 describe('a nested state that the kernel did not take', () => {
   const field = 'state.nested_state.data';
 
-  test('although no rule is broken is KERNEL_REFUSED_NESTED_STATE, with errno or return value', () => {
+  test('although no rule is broken is KERNEL_REJECTED, with errno or return value', () => {
     expect(nestedRefused(field, new KernelError('KVM_SET_NESTED_STATE', EINVAL))).toMatchObject({
-      reason: 'KERNEL_REFUSED_NESTED_STATE',
+      reason: 'KERNEL_REJECTED',
       details: { field, metadata: { errno: 'EINVAL' } },
     });
     // VMX: the entry into L2 failed.
     expect(nestedRefused(field, new UnexpectedReturn(2))).toMatchObject({
-      reason: 'KERNEL_REFUSED_NESTED_STATE',
+      reason: 'KERNEL_REJECTED',
       details: { field, metadata: { return_value: '2' } },
     });
   });

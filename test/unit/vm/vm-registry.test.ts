@@ -1,12 +1,14 @@
 // Which VMs there can be, before any of them is made: no KVM is asked for what is refused here.
 
 import { expect, test } from 'vitest';
-import { NativePort } from '../../../lib/kvm/native/native-port.js';
+import { NativeSystem } from '../../../lib/kvm/native/native-port.js';
 import type { HostProfile } from '../../../lib/vm/host.js';
 import type { VmConfig } from '../../../lib/vm/vm.js';
 import { VmRegistry } from '../../../lib/vm/vm-registry.js';
 
 const HOST: HostProfile = {
+  driver: 'native',
+  runsGuests: true,
   apiVersion: 12,
   kernelRelease: '6.1.0',
   vendor: 'AMD',
@@ -16,7 +18,6 @@ const HOST: HostProfile = {
   vmxCapabilityMsrs: [],
   supportedCpuid: Buffer.alloc(0),
   physicalAddressBits: 40,
-  runBytes: 4096,
   maxVcpus: 4,
   msrIndices: [],
 };
@@ -30,7 +31,12 @@ const CONFIG: VmConfig = {
 };
 
 /** A registry whose /dev/kvm is no open file: whatever asks it for anything gets EBADF. */
-const registry = () => new VmRegistry(new NativePort(-1), HOST, { format: 'SVM', enforced: new Set() });
+const registry = () =>
+  new VmRegistry(new NativeSystem(-1), HOST, {
+    format: 'SVM',
+    enforced: new Set(),
+    unexplained: { count: 0 },
+  });
 
 test('a VM is not made any more once vcpud is ending', async () => {
   const vms = registry();

@@ -12,6 +12,10 @@ export const Driver = {
    * vcpud's own process made the VM.
    */
   DRIVER_NATIVE: 'DRIVER_NATIVE',
+  /**
+   * No kernel at all: a model of one, in vcpud's process. It takes and gives states as that kernel does, and runs no guest.
+   */
+  DRIVER_MODEL: 'DRIVER_MODEL',
 } as const;
 
 /**
@@ -28,6 +32,11 @@ export type Driver =
    */
   | 'DRIVER_NATIVE'
   | 1
+  /**
+   * No kernel at all: a model of one, in vcpud's process. It takes and gives states as that kernel does, and runs no guest.
+   */
+  | 'DRIVER_MODEL'
+  | 2
 
 /**
  * What carries an ioctl to the kernel.

@@ -5,6 +5,7 @@ import type { NestedCapability as _vcpud_v1_NestedCapability, NestedCapability__
 import type { KvmCapability as _vcpud_v1_KvmCapability, KvmCapability__Output as _vcpud_v1_KvmCapability__Output } from '../../vcpud/v1/KvmCapability.js';
 import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrValue__Output } from '../../vcpud/v1/MsrValue.js';
 import type { Driver as _vcpud_v1_Driver, Driver__Output as _vcpud_v1_Driver__Output } from '../../vcpud/v1/Driver.js';
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * One Linux host with KVM.
@@ -52,6 +53,11 @@ export interface Host {
    * would carry. Found out by asking the kernel, with a scratch vCPU.
    */
   'enforcedRules'?: (string)[];
+  /**
+   * How often, since this vcpud started, the kernel refused a nested state that every rule let pass (reason KERNEL_REJECTED).
+   * Each is a bug in vcpud's table of rules, worth a report.
+   */
+  'unexplainedRejections'?: (number | string | Long);
 }
 
 /**
@@ -100,4 +106,9 @@ export interface Host__Output {
    * would carry. Found out by asking the kernel, with a scratch vCPU.
    */
   'enforcedRules': (string)[];
+  /**
+   * How often, since this vcpud started, the kernel refused a nested state that every rule let pass (reason KERNEL_REJECTED).
+   * Each is a bug in vcpud's table of rules, worth a report.
+   */
+  'unexplainedRejections': (string);
 }

@@ -10,6 +10,8 @@ import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _v
 import type { ResetResponse as _vcpud_v1_ResetResponse, ResetResponse__Output as _vcpud_v1_ResetResponse__Output } from '../../vcpud/v1/ResetResponse.js';
 import type { SetNestedStateRequest as _vcpud_v1_SetNestedStateRequest, SetNestedStateRequest__Output as _vcpud_v1_SetNestedStateRequest__Output } from '../../vcpud/v1/SetNestedStateRequest.js';
 import type { SetNestedStateResponse as _vcpud_v1_SetNestedStateResponse, SetNestedStateResponse__Output as _vcpud_v1_SetNestedStateResponse__Output } from '../../vcpud/v1/SetNestedStateResponse.js';
+import type { ValidateNestedStateRequest as _vcpud_v1_ValidateNestedStateRequest, ValidateNestedStateRequest__Output as _vcpud_v1_ValidateNestedStateRequest__Output } from '../../vcpud/v1/ValidateNestedStateRequest.js';
+import type { ValidateNestedStateResponse as _vcpud_v1_ValidateNestedStateResponse, ValidateNestedStateResponse__Output as _vcpud_v1_ValidateNestedStateResponse__Output } from '../../vcpud/v1/ValidateNestedStateResponse.js';
 
 /**
  * NestedStateService gets, sets and resets what KVM holds of a guest that runs guests of its own: whether a vCPU is in L2, with
@@ -121,16 +123,17 @@ export interface NestedStateServiceClient extends grpc.Client {
    * SetNestedState gives a paused vCPU a nested state. The special registers must be set before, so that EFER.SVME is; on VMX the
    * guest's memory too. The rules that bytes and registers decide are checked first, each with its own reason; then the kernel
    * sets, and what it then holds is read back and compared. After any failure the vCPU is put back to what it held before, and
-   * metadata "vcpu_holds" says so ("former state"), or says what else it holds where even that failed. With validate_only it stops after the checks.
+   * metadata "vcpu_holds" says so ("former state"), or says what else it holds where even that failed. With validate_only it stops after
+   * the checks; with kernel_verdict the checks are left out, so that table and kernel can be compared from outside.
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, FIELDS_EXCLUSIVE | a field is malformed or missing, or validate_only and kernel_verdict are both set |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | the state breaks a rule of the kernel's |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the host's KVM has no nested state |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_NESTED_STATE | the kernel refused for a reason that no rule foresaw; errno or return value in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REJECTED | the kernel refused for a reason that no rule explains; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
@@ -144,16 +147,17 @@ export interface NestedStateServiceClient extends grpc.Client {
    * SetNestedState gives a paused vCPU a nested state. The special registers must be set before, so that EFER.SVME is; on VMX the
    * guest's memory too. The rules that bytes and registers decide are checked first, each with its own reason; then the kernel
    * sets, and what it then holds is read back and compared. After any failure the vCPU is put back to what it held before, and
-   * metadata "vcpu_holds" says so ("former state"), or says what else it holds where even that failed. With validate_only it stops after the checks.
+   * metadata "vcpu_holds" says so ("former state"), or says what else it holds where even that failed. With validate_only it stops after
+   * the checks; with kernel_verdict the checks are left out, so that table and kernel can be compared from outside.
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, FIELDS_EXCLUSIVE | a field is malformed or missing, or validate_only and kernel_verdict are both set |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | the state breaks a rule of the kernel's |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the host's KVM has no nested state |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_NESTED_STATE | the kernel refused for a reason that no rule foresaw; errno or return value in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REJECTED | the kernel refused for a reason that no rule explains; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
@@ -163,6 +167,47 @@ export interface NestedStateServiceClient extends grpc.Client {
   setNestedState(argument: _vcpud_v1_SetNestedStateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_SetNestedStateResponse__Output>): grpc.ClientUnaryCall;
   setNestedState(argument: _vcpud_v1_SetNestedStateRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_SetNestedStateResponse__Output>): grpc.ClientUnaryCall;
   setNestedState(argument: _vcpud_v1_SetNestedStateRequest, callback: grpc.requestCallback<_vcpud_v1_SetNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * ValidateNestedState runs the kernel's rules over a nested state and gives it to no vCPU: every rule that it breaks, in the
+   * kernel's order, the first being where the kernel would stop. The target is a vCPU of this host, a vCPU that is only described
+   * (by the GetHost of another host and by a captured VcpuState, say), or, where neither is set, a new vCPU of this host in the
+   * mode that the state needs. A state that breaks no rule is answered with no violations; that is no error, and neither is one that does.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | STATE_SIZE_WRONG | a part of the described target is not of its size |
+   * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
+   * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the target is on this host, whose KVM has no nested state |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | KERNEL_ERROR, INTERNAL | reading the vCPU failed, or a bug in vcpud |
+   */
+  ValidateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  ValidateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  ValidateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  ValidateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * ValidateNestedState runs the kernel's rules over a nested state and gives it to no vCPU: every rule that it breaks, in the
+   * kernel's order, the first being where the kernel would stop. The target is a vCPU of this host, a vCPU that is only described
+   * (by the GetHost of another host and by a captured VcpuState, say), or, where neither is set, a new vCPU of this host in the
+   * mode that the state needs. A state that breaks no rule is answered with no violations; that is no error, and neither is one that does.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | STATE_SIZE_WRONG | a part of the described target is not of its size |
+   * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
+   * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the target is on this host, whose KVM has no nested state |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | KERNEL_ERROR, INTERNAL | reading the vCPU failed, or a bug in vcpud |
+   */
+  validateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  validateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  validateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
+  validateNestedState(argument: _vcpud_v1_ValidateNestedStateRequest, callback: grpc.requestCallback<_vcpud_v1_ValidateNestedStateResponse__Output>): grpc.ClientUnaryCall;
   
 }
 
@@ -218,22 +263,41 @@ export interface NestedStateServiceHandlers extends grpc.UntypedServiceImplement
    * SetNestedState gives a paused vCPU a nested state. The special registers must be set before, so that EFER.SVME is; on VMX the
    * guest's memory too. The rules that bytes and registers decide are checked first, each with its own reason; then the kernel
    * sets, and what it then holds is read back and compared. After any failure the vCPU is put back to what it held before, and
-   * metadata "vcpu_holds" says so ("former state"), or says what else it holds where even that failed. With validate_only it stops after the checks.
+   * metadata "vcpu_holds" says so ("former state"), or says what else it holds where even that failed. With validate_only it stops after
+   * the checks; with kernel_verdict the checks are left out, so that table and kernel can be compared from outside.
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, FIELDS_EXCLUSIVE | a field is malformed or missing, or validate_only and kernel_verdict are both set |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | the state breaks a rule of the kernel's |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the host's KVM has no nested state |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_NESTED_STATE | the kernel refused for a reason that no rule foresaw; errno or return value in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REJECTED | the kernel refused for a reason that no rule explains; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | another ioctl failed, or a bug in vcpud |
    */
   SetNestedState: grpc.handleUnaryCall<_vcpud_v1_SetNestedStateRequest__Output, _vcpud_v1_SetNestedStateResponse>;
+  
+  /**
+   * ValidateNestedState runs the kernel's rules over a nested state and gives it to no vCPU: every rule that it breaks, in the
+   * kernel's order, the first being where the kernel would stop. The target is a vCPU of this host, a vCPU that is only described
+   * (by the GetHost of another host and by a captured VcpuState, say), or, where neither is set, a new vCPU of this host in the
+   * mode that the state needs. A state that breaks no rule is answered with no violations; that is no error, and neither is one that does.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | STATE_SIZE_WRONG | a part of the described target is not of its size |
+   * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
+   * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the target is on this host, whose KVM has no nested state |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | KERNEL_ERROR, INTERNAL | reading the vCPU failed, or a bug in vcpud |
+   */
+  ValidateNestedState: grpc.handleUnaryCall<_vcpud_v1_ValidateNestedStateRequest__Output, _vcpud_v1_ValidateNestedStateResponse>;
   
 }
 
@@ -242,4 +306,5 @@ export interface NestedStateServiceDefinition extends grpc.ServiceDefinition {
   GetNestedState: MethodDefinition<_vcpud_v1_GetNestedStateRequest, _vcpud_v1_GetNestedStateResponse, _vcpud_v1_GetNestedStateRequest__Output, _vcpud_v1_GetNestedStateResponse__Output>
   Reset: MethodDefinition<_vcpud_v1_ResetRequest, _vcpud_v1_ResetResponse, _vcpud_v1_ResetRequest__Output, _vcpud_v1_ResetResponse__Output>
   SetNestedState: MethodDefinition<_vcpud_v1_SetNestedStateRequest, _vcpud_v1_SetNestedStateResponse, _vcpud_v1_SetNestedStateRequest__Output, _vcpud_v1_SetNestedStateResponse__Output>
+  ValidateNestedState: MethodDefinition<_vcpud_v1_ValidateNestedStateRequest, _vcpud_v1_ValidateNestedStateResponse, _vcpud_v1_ValidateNestedStateRequest__Output, _vcpud_v1_ValidateNestedStateResponse__Output>
 }

@@ -18,6 +18,11 @@ export interface SetNestedStateRequest {
    * Only check: answer what would be refused, change nothing. What only the kernel can judge is not covered.
    */
   'validateOnly'?: (boolean);
+  /**
+   * Ask for the kernel's verdict alone: the bytes (128 to 8320 of them) go to the kernel unchecked, padded with zeroes to the
+   * size of its buffer. A refusal carries the reason of the rule that explains it, or KERNEL_REJECTED where none does.
+   */
+  'kernelVerdict'?: (boolean);
 }
 
 /**
@@ -36,4 +41,9 @@ export interface SetNestedStateRequest__Output {
    * Only check: answer what would be refused, change nothing. What only the kernel can judge is not covered.
    */
   'validateOnly': (boolean);
+  /**
+   * Ask for the kernel's verdict alone: the bytes (128 to 8320 of them) go to the kernel unchecked, padded with zeroes to the
+   * size of its buffer. A refusal carries the reason of the rule that explains it, or KERNEL_REJECTED where none does.
+   */
+  'kernelVerdict': (boolean);
 }

@@ -109,7 +109,7 @@ export interface VcpuServiceClient extends grpc.Client {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, STATE_SIZE_WRONG | a field is malformed, missing, or not of the kernel's size |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | the nested state breaks a rule of the kernel's |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REFUSED_NESTED_STATE, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
@@ -130,7 +130,7 @@ export interface VcpuServiceClient extends grpc.Client {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, STATE_SIZE_WRONG | a field is malformed, missing, or not of the kernel's size |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | the nested state breaks a rule of the kernel's |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REFUSED_NESTED_STATE, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
@@ -194,7 +194,7 @@ export interface VcpuServiceHandlers extends grpc.UntypedServiceImplementation {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, STATE_SIZE_WRONG | a field is malformed, missing, or not of the kernel's size |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | the nested state breaks a rule of the kernel's |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REFUSED_NESTED_STATE, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |

@@ -238,7 +238,7 @@ export interface VmServiceClient extends grpc.Client {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, STATE_SIZE_WRONG | a field is malformed, missing, or not of the kernel's size |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REFUSED_NESTED_STATE, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
@@ -260,7 +260,7 @@ export interface VmServiceClient extends grpc.Client {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, STATE_SIZE_WRONG | a field is malformed, missing, or not of the kernel's size |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REFUSED_NESTED_STATE, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
@@ -403,7 +403,7 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, STATE_SIZE_WRONG | a field is malformed, missing, or not of the kernel's size |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
-   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REFUSED_NESTED_STATE, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
+   * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |

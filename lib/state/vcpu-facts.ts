@@ -1,0 +1,76 @@
+// What the rules ask of a vCPU, out of its captured parts: of one that is there, of one that is only described, and of
+// a new one of a host.
+
+import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from '../kvm/abi.js';
+import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from '../kvm/cpuid.js';
+import { type MsrRow, msrRows } from '../kvm/msrs.js';
+import type { Need, VcpuFacts } from '../nested/rule.js';
+import type { VcpuSnapshot } from './vcpu-components.js';
+
+const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
+
+type RegisterFacts = Pick<VcpuFacts, 'efer' | 'cr0' | 'cr3' | 'inSmm'>;
+
+/** The parts of a snapshot that facts are read from. */
+type Parts = Pick<VcpuSnapshot, 'sregs2' | 'sregs' | 'events' | 'cpuid' | 'msrs'>;
+
+/** A vCPU as KVM makes it: real mode, caches off. */
+const AT_RESET: RegisterFacts = { efer: 0n, cr0: 0x6000_0010n, cr3: 0n, inSmm: false };
+
+/** An L1 in 64-bit mode with SVM on, as it is when it executes VMRUN. */
+const L1_IN_LONG_MODE: RegisterFacts = { efer: 0x1500n, cr0: 0x8001_0033n, cr3: 0n, inSmm: false };
+
+function registerFacts(parts: Parts): RegisterFacts {
+  const sregs = parts.sregs2 ?? parts.sregs;
+  if (sregs === undefined) return AT_RESET;
+  return {
+    efer: sregs.readBigUInt64LE(SREGS_LAYOUT.efer),
+    cr0: sregs.readBigUInt64LE(SREGS_LAYOUT.cr0),
+    cr3: sregs.readBigUInt64LE(SREGS_LAYOUT.cr3),
+    inSmm: parts.events?.[EVENTS_LAYOUT.smm] === 1,
+  };
+}
+
+function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
+  const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
+  return {
+    ...registers,
+    maxPhyAddr: maxPhyAddr(cpuid),
+    hasSvm: hasSvm(cpuid),
+    hasVmx: hasVmx(cpuid),
+    hasNpt: bit(cpuidRegister(cpuid, 0x8000000a, 'edx'), 0),
+    hasLongMode: bit(extended, 29),
+    hasNx: bit(extended, 20),
+    hasFxsrOpt: bit(extended, 25),
+    separateL2Pat: false, // vcpud leaves KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT as it is
+    enlightenedVmcs: false, // vcpud never enables KVM_CAP_HYPERV_ENLIGHTENED_VMCS
+    vmxCapabilityMsrs: new Map(
+      msrs
+        .filter(({ index }) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST)
+        .map(({ index, value }) => [index, value]),
+    ),
+  };
+}
+
+/** What the rules ask of a vCPU, from what it holds or is about to hold. */
+export function vcpuFacts(parts: Parts): VcpuFacts {
+  return factsOf(
+    registerFacts(parts),
+    parts.cpuid ?? Buffer.alloc(0),
+    msrRows(parts.msrs ?? Buffer.alloc(0)),
+  );
+}
+
+/** A new vCPU of a host, in the mode in which L1 gives up the CPU to L2. */
+export function newVcpuFacts(cpuid: Buffer, vmxCapabilityMsrs: readonly MsrRow[]): VcpuFacts {
+  return factsOf(L1_IN_LONG_MODE, cpuid, vmxCapabilityMsrs);
+}
+
+/** What is known of a vCPU whose description may lack parts. Its guest's memory is not part of any description. */
+export function knownOf(parts: Parts): ReadonlySet<Need> {
+  const known = new Set<Need>();
+  if ((parts.sregs2 ?? parts.sregs) !== undefined && parts.events !== undefined) known.add('registers');
+  if (parts.cpuid !== undefined) known.add('cpuid');
+  if (parts.msrs !== undefined) known.add('vmx-msrs');
+  return known;
+}
