@@ -1,15 +1,15 @@
 // The four floors, as rules: imports go down only. `npm test` runs them; the tables are what design.md draws.
 
 /** Folders of lib, lowest first: a folder may import those before it, and nothing after it. */
-const LIB_FLOORS = ['errors', 'os', 'kvm', 'nested', 'state', 'vm', 'api', 'migration'];
+const LIB_FLOORS = ['errors', 'os', 'nested', 'kvm', 'state', 'vm', 'api', 'migration'];
 
 /** What a folder of lib may import of lib beside itself, where that is less than all below it. */
 const LIB_ALLOWED = {
   errors: [],
   os: [],
-  kvm: ['errors', 'os'],
   // Pure: no I/O, no ffi.
   nested: [],
+  kvm: ['errors', 'os', 'nested'],
   state: ['errors', 'os', 'kvm', 'nested'],
   vm: ['errors', 'os', 'kvm', 'nested', 'state'],
   // Definitions, client and messages: pure conversions, none of the server's parts.

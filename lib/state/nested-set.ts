@@ -2,6 +2,7 @@
 // reads back; after any failure the vCPU is put back to what it held.
 
 import { VcpudError } from '../errors/vcpud-error.js';
+import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import { type ByteRange, compareNestedStates } from '../nested/compare.js';
 import { MIN_BUFFER_BYTES } from '../nested/layout.js';
 import type { KernelFacts, VcpuFacts } from '../nested/rule.js';
@@ -16,7 +17,6 @@ import { getNested, NESTED_ACCESS, requireNested } from './nested-access.js';
 import { putBack } from './put-back.js';
 import { nestedRefused } from './refusals.js';
 import { captureVcpu, type KernelVcpu, type StateVcpu, type VcpuSnapshot } from './vcpu-components.js';
-import { vcpuFacts } from './vcpu-facts.js';
 
 /** Which of the rules that vary the kernel at hand enforces, its format, and what it refused beside the rules. */
 export interface NestedRules extends KernelFacts {

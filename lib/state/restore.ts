@@ -2,6 +2,7 @@
 // before it, the errors it ends in, and the way back.
 
 import { VcpudError } from '../errors/vcpud-error.js';
+import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import type { ByteRange } from '../nested/compare.js';
 import { getNested, NESTED_ACCESS, nestedNotSupported } from './nested-access.js';
 import { type NestedRules, requireHeld, requireValid } from './nested-set.js';
@@ -17,7 +18,6 @@ import {
   type StateVcpu,
   type VcpuSnapshot,
 } from './vcpu-components.js';
-import { vcpuFacts } from './vcpu-facts.js';
 
 /** What the API calls the part that a step gives, where that is not the step's own name. */
 const FIELDS: Readonly<Partial<Record<RestoreStep, string>>> = {

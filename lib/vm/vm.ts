@@ -4,6 +4,7 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { CAP, type CapName, KVM } from '../kvm/abi.js';
 import type { IoctlPort, SystemPort, VmPort } from '../kvm/port.js';
+import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import type { ByteRange } from '../nested/compare.js';
 import type { VcpuFacts } from '../nested/rule.js';
 import { KernelError } from '../os/kernel-error.js';
@@ -18,7 +19,6 @@ import {
 import { FORMER_STATE, putBack } from '../state/put-back.js';
 import { requireRestorable, restoreOrPutBack } from '../state/restore.js';
 import type { VcpuSnapshot } from '../state/vcpu-components.js';
-import { vcpuFacts } from '../state/vcpu-facts.js';
 import {
   captureDevices,
   type DeviceSnapshot,

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vcpuSnapshot } from '../../lib/api/vcpu-state.js';
+import { vcpuFacts } from '../../lib/kvm/vcpu-facts.js';
 import { compareNestedStates } from '../../lib/nested/compare.js';
 import {
   FLAG,
@@ -15,7 +16,6 @@ import {
   VMCB12_SAVE,
 } from '../../lib/nested/layout.js';
 import { checkNestedState } from '../../lib/nested/rules.js';
-import { vcpuFacts } from '../../lib/state/vcpu-facts.js';
 import type { GetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/GetNestedStateResponse.js';
 import { type GuestParameters, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
 import { ROM_BYTES, ROM_GPA, VMCB_GPA } from '../guests/svm-l1/layout.js';

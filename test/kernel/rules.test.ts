@@ -7,6 +7,7 @@ import '../../lib/os/libc.js';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vcpuSnapshot, vcpuState } from '../../lib/api/vcpu-state.js';
+import { vcpuFacts } from '../../lib/kvm/vcpu-facts.js';
 import { read, viewOf, write } from '../../lib/nested/codec.js';
 import { compareNestedStates } from '../../lib/nested/compare.js';
 import {
@@ -24,7 +25,6 @@ import { getNested } from '../../lib/state/nested-access.js';
 import { FORMER_STATE, putBack } from '../../lib/state/put-back.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
 import type { VcpuSnapshot } from '../../lib/state/vcpu-components.js';
-import { vcpuFacts } from '../../lib/state/vcpu-facts.js';
 import { guestShape, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
 import {
   countersWhen,

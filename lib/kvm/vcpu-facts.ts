@@ -1,18 +1,17 @@
 // What the rules ask of a vCPU, out of its captured parts: of one that is there, of one that is only described, and of
 // a new one of a host.
 
-import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from '../kvm/abi.js';
-import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from '../kvm/cpuid.js';
-import { type MsrRow, msrRows } from '../kvm/msrs.js';
 import type { Need, VcpuFacts } from '../nested/rule.js';
-import type { VcpuSnapshot } from './vcpu-components.js';
+import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from './abi.js';
+import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
+import { type MsrRow, msrRows } from './msrs.js';
 
 const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
 
 type RegisterFacts = Pick<VcpuFacts, 'efer' | 'cr0' | 'cr3' | 'inSmm'>;
 
-/** The parts of a snapshot that facts are read from. */
-type Parts = Pick<VcpuSnapshot, 'sregs2' | 'sregs' | 'events' | 'cpuid' | 'msrs'>;
+/** The parts of a captured vCPU that facts are read from, as the kernel gives them. */
+type Parts = Readonly<Partial<Record<'sregs2' | 'sregs' | 'events' | 'cpuid' | 'msrs', Buffer>>>;
 
 /** A vCPU as KVM makes it: real mode, caches off. */
 const AT_RESET: RegisterFacts = { efer: 0n, cr0: 0x6000_0010n, cr3: 0n, inSmm: false };
