@@ -8,7 +8,11 @@ import { type MsrRow, msrRows } from './msrs.js';
 
 const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
 
+/** The vCPU's registers and modes, as the rules ask of them. */
 type RegisterFacts = Pick<VcpuFacts, 'efer' | 'cr0' | 'cr3' | 'inSmm'>;
+
+/** What the vCPU's CPUID says to the rules, and what vcpud switches on or off for no vCPU. */
+export type CpuidFacts = Omit<VcpuFacts, keyof RegisterFacts | 'vmxCapabilityMsrs'>;
 
 /** The parts of a captured vCPU that facts are read from, as the kernel gives them. */
 type Parts = Readonly<Partial<Record<'sregs2' | 'sregs' | 'events' | 'cpuid' | 'msrs', Buffer>>>;
@@ -30,10 +34,9 @@ function registerFacts(parts: Parts): RegisterFacts {
   };
 }
 
-function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
+export function cpuidFacts(cpuid: Buffer): CpuidFacts {
   const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
   return {
-    ...registers,
     maxPhyAddr: maxPhyAddr(cpuid),
     hasSvm: hasSvm(cpuid),
     hasVmx: hasVmx(cpuid),
@@ -43,6 +46,13 @@ function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[
     hasFxsrOpt: bit(extended, 25),
     separateL2Pat: false, // vcpud leaves KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT as it is
     enlightenedVmcs: false, // vcpud never enables KVM_CAP_HYPERV_ENLIGHTENED_VMCS
+  };
+}
+
+function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
+  return {
+    ...registers,
+    ...cpuidFacts(cpuid),
     vmxCapabilityMsrs: new Map(
       msrs
         .filter(({ index }) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST)
