@@ -1,0 +1,74 @@
+// The endpoint as a whole: the VMs of one run of the suite, by ids that no one else has, and what its lanes share.
+// Nothing else that is there is touched. Made by suite.ts; rows reach it through their bench.
+
+import { randomBytes } from 'node:crypto';
+import type { VcpudClient } from '../../lib/api/client.js';
+import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
+import type { Facing } from './facing.js';
+import { answerOf, type Wire } from './wire.js';
+
+/** The memory of the VMs whose vCPUs never run. */
+const SMALL_MEMORY = [{ gpa: 0, sizeBytes: 0x10_0000 }];
+
+export class Ground {
+  readonly facing: Facing;
+  readonly client: VcpudClient;
+  readonly wire: Wire;
+  private readonly prefix = `conformance-${randomBytes(4).toString('hex')}`;
+  private readonly made = new Set<string>();
+  private readonly shared = new Map<string, Promise<unknown>>();
+  private readonly lanes: number;
+  /** What was found wrong when a vCPU was looked at as a whole, after a stretch of rows. */
+  readonly disturbed: string[] = [];
+
+  constructor(facing: Facing, client: VcpudClient, wire: Wire, lanes: number) {
+    this.facing = facing;
+    this.client = client;
+    this.wire = wire;
+    this.lanes = lanes;
+  }
+
+  /** An id for a VM of the suite; the VM, if it comes to be, is deleted at the end. */
+  vmId(what: string): string {
+    const id = `${this.prefix}-${what}`;
+    this.made.add(id);
+    return id;
+  }
+
+  /** Made by whoever needs it first, the same for all. */
+  once<T>(what: string, make: () => Promise<T>): Promise<T> {
+    const known = this.shared.get(what);
+    if (known !== undefined) return known as Promise<T>;
+    const making = make();
+    making.catch(() => undefined); // told to each who awaits it
+    this.shared.set(what, making);
+    return making;
+  }
+
+  /** The VM whose vCPUs never run: one vCPU a lane. Gives its name and what a new vCPU of it holds. */
+  quiet(): Promise<{ readonly name: string; readonly fresh: VcpuState__Output }> {
+    return this.once('quiet', async () => {
+      const vmId = this.vmId('quiet');
+      await this.client.vm.CreateVm({ vmId, vm: { vcpuCount: this.lanes, memoryRegions: SMALL_MEMORY } });
+      const { state } = await this.client.vcpu.GetVcpuState({ name: `vms/${vmId}/vcpus/0` });
+      if (state === null) throw new Error('GetVcpuState answers without a state');
+      return { name: `vms/${vmId}`, fresh: state };
+    });
+  }
+
+  /** Ends a VM of the suite before the end. */
+  async remove(vmId: string): Promise<void> {
+    await this.client.vm.DeleteVm({ name: `vms/${vmId}` });
+    this.made.delete(vmId);
+  }
+
+  /** Deletes every VM of the suite that is left; says of each that could not be deleted why. */
+  async clear(): Promise<string[]> {
+    const left: string[] = [];
+    for (const id of this.made) {
+      const answer = await answerOf(this.client.vm.DeleteVm({ name: `vms/${id}` }));
+      if (answer !== 'OK' && answer !== 'NOT_FOUND VM_NOT_FOUND') left.push(`vms/${id}: ${answer}`);
+    }
+    return left;
+  }
+}
