@@ -32,8 +32,8 @@ export class Bench {
   /** This lane's vCPU, paused, holding what is wanted. */
   async vcpu(wanted: Wanted = {}): Promise<SuiteVcpu> {
     if (this.mine === undefined) {
-      const { name, fresh } = await this.ground.quiet();
-      this.mine = new SuiteVcpu(this.ground, `${name}/vcpus/${this.lane}`, fresh);
+      const name = `${await this.ground.quiet()}/vcpus/${this.lane}`;
+      this.mine = new SuiteVcpu(this.ground, name, await this.ground.stateOf(name));
     }
     await this.mine.hold(wanted);
     return this.mine;

@@ -3,12 +3,15 @@
 
 import { randomBytes } from 'node:crypto';
 import type { VcpudClient } from '../../lib/api/client.js';
+import { VMCS12_REVISION } from '../../lib/nested/layout.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import type { Facing } from './facing.js';
 import { answerOf, type Wire } from './wire.js';
 
 /** The memory of the VMs whose vCPUs never run. */
 const SMALL_MEMORY = [{ gpa: 0, sizeBytes: 0x10_0000 }];
+
+const SHADOW_VMCS_GPA = 0x5000;
 
 export class Ground {
   readonly facing: Facing;
@@ -45,15 +48,27 @@ export class Ground {
     return making;
   }
 
-  /** The VM whose vCPUs never run: one vCPU a lane. Gives its name and what a new vCPU of it holds. */
-  quiet(): Promise<{ readonly name: string; readonly fresh: VcpuState__Output }> {
+  /** The name of the VM whose vCPUs never run: one a lane. */
+  quiet(): Promise<string> {
     return this.once('quiet', async () => {
       const vmId = this.vmId('quiet');
+      const name = `vms/${vmId}`;
       await this.client.vm.CreateVm({ vmId, vm: { vcpuCount: this.lanes, memoryRegions: SMALL_MEMORY } });
-      const { state } = await this.client.vcpu.GetVcpuState({ name: `vms/${vmId}/vcpus/0` });
-      if (state === null) throw new Error('GetVcpuState answers without a state');
-      return { name: `vms/${vmId}`, fresh: state };
+      if (this.facing.format === 'VMX') {
+        // Where vmxShadow() links a shadow VMCS: KVM reads its first bytes when it is given the state.
+        const data = Buffer.alloc(4);
+        data.writeUInt32LE(0x8000_0000 + VMCS12_REVISION);
+        await this.client.writeMemory([{ name, gpa: SHADOW_VMCS_GPA, data }]);
+      }
+      return name;
     });
+  }
+
+  /** What a vCPU holds. */
+  async stateOf(name: string): Promise<VcpuState__Output> {
+    const { state } = await this.client.vcpu.GetVcpuState({ name });
+    if (state === null) throw new Error('GetVcpuState answers without a state');
+    return state;
   }
 
   /** Ends a VM of the suite before the end. */

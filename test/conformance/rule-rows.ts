@@ -102,7 +102,7 @@ async function taken(vcpu: SuiteVcpu, bytes: Uint8Array): Promise<string> {
 
 /** What ValidateNestedState says of a vCPU that is only described. */
 async function judged(bench: Bench, format: NestedFormat, row: RuleCase, { facts }: Wanted): Promise<string> {
-  const { fresh } = await bench.ground.quiet();
+  const { fresh } = await bench.vcpu();
   const { cpuid, sregs2, sregs, msrs, events } = withFacts(fresh, {
     ...L1_IN_LONG_MODE[format],
     ...facts,

@@ -38,7 +38,8 @@ export type Verdict =
 export class SuiteVcpu {
   readonly name: string;
   private readonly ground: Ground;
-  private readonly fresh: VcpuState__Output;
+  /** What it held at power-on. */
+  readonly fresh: VcpuState__Output;
   /** What it was last given; undefined where it may hold anything. */
   private key: string | undefined;
   private held: VcpuState__Output | undefined;
@@ -65,17 +66,20 @@ export class SuiteVcpu {
     if (format !== undefined) {
       state = withNestedState(state, (wanted.inL2 === true ? IN_L2 : OUT_OF_L2)[format]());
     }
-    await this.ground.client.vcpu.SetVcpuState({ name: this.name, state });
+    await this.give(state);
     this.held = await this.state();
     this.key = key;
     this.asked = 1;
   }
 
+  /** SetVcpuState. */
+  async give(state: VcpuState__Output): Promise<void> {
+    await this.ground.client.vcpu.SetVcpuState({ name: this.name, state });
+  }
+
   /** Everything that it holds now. */
-  async state(): Promise<VcpuState__Output> {
-    const { state } = await this.ground.client.vcpu.GetVcpuState({ name: this.name });
-    if (state === null) throw new Error('GetVcpuState answers without a state');
-    return state;
+  state(): Promise<VcpuState__Output> {
+    return this.ground.stateOf(this.name);
   }
 
   /** What it held when the row began. */

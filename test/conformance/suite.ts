@@ -6,13 +6,20 @@ import { Bench } from './bench.js';
 import { BYTES_ROWS } from './bytes-rows.js';
 import { type Facing, facingOf } from './facing.js';
 import { Ground } from './ground.js';
+import { RESET_ROWS, ROUND_TRIP_ROWS } from './round-trip-rows.js';
 import { fullName, type Result, type Row } from './row.js';
 import { RULE_ROWS } from './rule-rows.js';
 import { SELFTEST_ROWS } from './selftest-rows.js';
 import { Wire } from './wire.js';
 
 /** Every row there is, in the order of the report. */
-export const ROWS: readonly Row[] = [...SELFTEST_ROWS, ...RULE_ROWS, ...BYTES_ROWS];
+export const ROWS: readonly Row[] = [
+  ...SELFTEST_ROWS,
+  ...RULE_ROWS,
+  ...BYTES_ROWS,
+  ...ROUND_TRIP_ROWS,
+  ...RESET_ROWS,
+];
 
 /** Side by side: while the answer to one is on its way the endpoint has the next. Each costs a vCPU. */
 const LANES = 3;
