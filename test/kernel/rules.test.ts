@@ -25,7 +25,7 @@ import { getNested } from '../../lib/state/nested-access.js';
 import { FORMER_STATE, putBack } from '../../lib/state/put-back.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
 import type { VcpuSnapshot } from '../../lib/state/vcpu-components.js';
-import { guestShape, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
+import { guestShape, NORMAL, readCounters } from '../guests/guest.js';
 import {
   countersWhen,
   everyVcpuInL2,
