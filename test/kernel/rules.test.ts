@@ -316,7 +316,7 @@ describe('the kernel itself, past vcpud,', () => {
     (reason, { svme, states }) => {
       scratch.give(withFacts(scratchState, { efer: svme ? 0x1500n : 0x500n }));
       const { maxPhyAddr } = vcpuFacts(scratch.capture());
-      const answers = states(maxPhyAddr).map((state) => scratch.ask(state));
+      const answers = states(maxPhyAddr, new Map()).map((state) => scratch.ask(state));
       expect(answers.every((answer) => answer === 'EINVAL')).toBe(enforced.has(reason));
     },
   );
