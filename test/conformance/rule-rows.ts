@@ -9,9 +9,9 @@ import {
   type RuleCase,
   SVM_RULE_CASES,
   svmGuestMode,
-  VMX_RULE_CASES,
   vmxGuestMode,
 } from '../vectors/nested-states.js';
+import { VMX_RULE_CASES } from '../vectors/vmx-rule-cases.js';
 import type { Bench } from './bench.js';
 import { type Facing, type Need, never, onFormat } from './facing.js';
 import type { Row } from './row.js';

@@ -1,6 +1,7 @@
 // States of vCPUs with other registers or another CPUID than a new one has, and what the rules ask of a state. By
 // the kernel's structures alone (kvm-layout.ts).
 
+import { vcpuFacts } from '../../lib/kvm/vcpu-facts.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import {
@@ -35,16 +36,6 @@ export function changed(bytes: Uint8Array, change: (copy: Buffer) => void): Buff
 
 function* rows(bytes: Buffer, size: number): Generator<Buffer> {
   for (let at = 0; at + size <= bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-/** A register of a CPUID leaf (subleaf 0, or the only one); 0 where the table lacks it. */
-function cpuidRegister(cpuid: Buffer, leaf: number, register: 'eax' | 'ecx' | 'edx'): number {
-  for (const row of rows(cpuid, CPUID.bytes)) {
-    if (row.readUInt32LE(CPUID.leaf) === leaf && row.readUInt32LE(CPUID.index) === 0) {
-      return row.readUInt32LE(CPUID[register]);
-    }
-  }
-  return 0;
 }
 
 function withCpuidBit(cpuid: Buffer, fact: CpuidFact, wanted: boolean): Buffer {
@@ -102,34 +93,9 @@ export function withFacts(state: VcpuState__Output, facts: SettableFacts): VcpuS
   return { ...state, ...special, events, cpuid, msrs };
 }
 
-const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
-
-/** What the rules ask of a vCPU that holds the state. */
-export function factsOf(state: VcpuState__Output): VcpuFacts {
-  const sregs = sregsOf(state);
-  const { cpuid } = state;
-  const has = (fact: CpuidFact): boolean => {
-    const [leaf, register, bit] = CPUID_FACTS[fact];
-    return ((cpuidRegister(cpuid, leaf, register) >>> bit) & 1) === 1;
-  };
-  const width = cpuidRegister(cpuid, 0x8000_0008, 'eax') & 0xff;
-  return {
-    efer: sregs.readBigUInt64LE(SREGS.efer),
-    cr0: sregs.readBigUInt64LE(SREGS.cr0),
-    cr3: sregs.readBigUInt64LE(SREGS.cr3),
-    inSmm: state.events[EVENTS.smm] === 1,
-    maxPhyAddr: width === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : width,
-    hasSvm: has('hasSvm'),
-    hasVmx: has('hasVmx'),
-    hasNpt: has('hasNpt'),
-    hasLongMode: has('hasLongMode'),
-    hasNx: has('hasNx'),
-    hasFxsrOpt: has('hasFxsrOpt'),
-    separateL2Pat: false,
-    enlightenedVmcs: false,
-    vmxCapabilityMsrs: new Map([...msrsOf(state)].filter(([index]) => isVmxMsr(index))),
-  };
-}
+/** What the rules ask of a vCPU that holds the state: read by the function that makes facts of any captured parts. */
+export const factsOf = ({ sregs2, sregs, ...parts }: VcpuState__Output): VcpuFacts =>
+  vcpuFacts(sregs2.length > 0 ? { ...parts, sregs2 } : { ...parts, sregs });
 
 const BYTE_PARTS = [
   'cpuid',
