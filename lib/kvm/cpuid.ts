@@ -56,11 +56,11 @@ export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
 
 type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
 
-/** A register of a leaf (subleaf 0, or the only one); 0 where the table lacks the leaf. */
-export function cpuidRegister(entries: Buffer, leaf: number, register: Register): number {
+/** A register of a leaf (of its only subleaf, or of the one given); 0 where the table lacks it. */
+export function cpuidRegister(entries: Buffer, leaf: number, register: Register, subleaf = 0): number {
   for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
     if (entries.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
-    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === 0)
+    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === subleaf)
       return entries.readUInt32LE(at + CPUID_ENTRY[register]);
   }
   return 0;

@@ -5,11 +5,28 @@
 import { read } from './codec.js';
 import { HEADER, type NestedFormat } from './layout.js';
 
+/**
+ * Bits of L1's and L2's registers that are reserved for want of a CPUID feature. Of a vCPU: by its own CPUID. Of a
+ * kernel: by the CPUID that it supports, so for every guest. A bit that neither names may be reserved all the same.
+ */
+export interface ReservedBits {
+  /** __cr4_reserved_bits; of bits that no feature is known for only SMXE. */
+  readonly cr4: bigint;
+  /** The LAM bits of CR3 (kvm_vcpu_is_legal_cr3); bits above MAXPHYADDR are another matter. */
+  readonly cr3: bigint;
+  /** vmx_get_supported_debugctl, without BTF and LBR, which are let pass, and FREEZE_IN_SMM, where kernels differ. */
+  readonly debugctl: bigint;
+  /** kvm_pmu.global_ctrl_mask: all bits that enable no counter. */
+  readonly perfGlobalCtrl: bigint;
+}
+
 /** What the rules ask of the vCPU that is to take the state: its registers as they are now, and its CPUID. */
 export interface VcpuFacts {
   readonly efer: bigint;
   readonly cr0: bigint;
   readonly cr3: bigint;
+  /** While L1 runs: if the vCPU is in L2, what L1 will have once the kernel has left it. */
+  readonly cr4: bigint;
   /** KVM_GET_VCPU_EVENTS: smi.smm. */
   readonly inSmm: boolean;
   /** CPUID 8000_0008h EAX[7:0]; 36 if the guest has no such leaf, as KVM assumes. Integer, 0 to 255. */
@@ -26,13 +43,23 @@ export interface VcpuFacts {
   readonly hasNx: boolean;
   /** CPUID 8000_0001h EDX[25]. */
   readonly hasFxsrOpt: boolean;
+  /** CPUID 7h ECX[7]: shadow stacks. */
+  readonly hasShstk: boolean;
+  /** CPUID 7h EDX[20]: indirect branch tracking. */
+  readonly hasIbt: boolean;
+  readonly reserved: ReservedBits;
   /** KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT was disabled for the VM: L2 has a PAT of its own. */
   readonly separateL2Pat: boolean;
   /** KVM_CAP_HYPERV_ENLIGHTENED_VMCS was enabled on the vCPU; true if that is not known. */
   readonly enlightenedVmcs: boolean;
   /** IA32_VMX_* (480h to 491h) by MSR number, read by KVM_GET_MSRS. A rule whose MSR is missing is not applied. */
   readonly vmxCapabilityMsrs: ReadonlyMap<number, bigint>;
+  /** Bytes of guest memory, undefined where none is; absent where the guest's memory is not known. */
+  readonly readGuest?: ReadGuest;
 }
+
+/** Reads guest memory; a range that no one memory region holds whole gives undefined. */
+export type ReadGuest = (gpa: bigint, bytes: number) => Uint8Array | undefined;
 
 /** What the rules ask of the kernel at hand. */
 export interface KernelFacts {
@@ -40,6 +67,8 @@ export interface KernelFacts {
   readonly format: NestedFormat;
   /** Reasons of `varies` rows that this kernel was seen to apply. Other reasons in it have no effect. */
   readonly enforced: ReadonlySet<string>;
+  /** What it reserves for every guest; absent where the kernel is only described, and then nothing is refused for it. */
+  readonly reserved?: ReservedBits;
 }
 
 export interface RuleContext {
@@ -60,8 +89,10 @@ export type Need = (typeof NEEDS)[number];
 export interface Rule<R extends string = string> {
   /** Stable name, UPPER_SNAKE, at most 63 characters; the `reason` of google.rpc.ErrorInfo. */
   readonly reason: R;
-  /** What the kernel answers. */
-  readonly errno: 'EINVAL';
+  /** What the kernel answers; '' where it doesn't answer -1, but `returns`. */
+  readonly errno: 'EINVAL' | '';
+  /** The return value above 0 by which the kernel says no instead. */
+  readonly returns?: number;
   /** Path of the offending field: of the blob as in layout.ts, or `vcpu.<register>`, or `bytes`. */
   readonly field: string;
   /** One sentence for a person. */
@@ -82,21 +113,29 @@ export interface Rule<R extends string = string> {
 
 /** A rule that every kernel applies. */
 export function always<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels'>,
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels'>,
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', origin: 'kernel', varies: false };
 }
 
+/** A rule that every kernel applies, and that it answers with a return value above 0. */
+export function returning<const R extends string>(
+  returns: number,
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels'>,
+): Rule<R> {
+  return { ...row, errno: '', returns, origin: 'kernel', varies: false };
+}
+
 /** A rule that some kernels apply; its comment says which. */
 export function varying<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels'> & { readonly kernels: string },
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels'> & { readonly kernels: string },
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', origin: 'kernel', varies: true };
 }
 
 /** A rule of ours, so that the kernel never copies past the bytes that were given. */
 export function service<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels' | 'source'>,
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels' | 'source'>,
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', source: 'vcpud', origin: 'service', varies: false };
 }
@@ -129,6 +168,15 @@ export function legalGpa(vcpu: VcpuFacts, gpa: bigint): boolean {
 /** page_address_valid: legal and a multiple of 4096. */
 export function legalPage(vcpu: VcpuFacts, gpa: bigint): boolean {
   return (gpa & PAGE_MASK) === 0n && legalGpa(vcpu, gpa);
+}
+
+/** A bit that the vCPU or its kernel is known to reserve is set. */
+export function setsReserved(
+  { vcpu, kernel }: RuleContext,
+  register: keyof ReservedBits,
+  value: bigint,
+): boolean {
+  return (value & (vcpu.reserved[register] | (kernel.reserved?.[register] ?? 0n))) !== 0n;
 }
 
 /** kvm_vcpu_is_legal_cr3, but for its two LAM bits. */

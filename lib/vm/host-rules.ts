@@ -3,7 +3,9 @@
 
 import { SREGS_LAYOUT } from '../kvm/abi.js';
 import { setCpuid } from '../kvm/cpuid.js';
+import { msrRows, readMsrs } from '../kvm/msrs.js';
 import type { SystemPort } from '../kvm/port.js';
+import { kernelReservedBits } from '../kvm/reserved-bits.js';
 import { PROBES, VALID_STATE } from '../nested/probes.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
@@ -46,15 +48,30 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
         return false;
       }
     };
+    const reserved = kernelReservedBits(host.supportedCpuid);
+    const vmx = new Map(
+      msrRows(
+        readMsrs(
+          port,
+          host.vmxCapabilityMsrs.map(({ index }) => index),
+        ).entries,
+      ).map(({ index, value }) => [index, value]),
+    );
     prepare(format === 'SVM');
-    if (!accepts(VALID_STATE[format]())) return { format, enforced: new Set(), unexplained: { count: 0 } };
+    if (!accepts(VALID_STATE[format](vmx)))
+      return { format, enforced: new Set(), reserved, unexplained: { count: 0 } };
     const enforced = PROBES[format].filter(({ svme, states }) =>
-      states(host.physicalAddressBits).every((state) => {
+      states(host.physicalAddressBits, vmx).every((state) => {
         prepare(svme);
         return !accepts(state);
       }),
     );
-    return { format, enforced: new Set(enforced.map(({ reason }) => reason)), unexplained: { count: 0 } };
+    return {
+      format,
+      enforced: new Set(enforced.map(({ reason }) => reason)),
+      reserved,
+      unexplained: { count: 0 },
+    };
   } finally {
     port.close();
     vm.close();

@@ -17,8 +17,9 @@ import {
 } from '../../lib/nested/layout.js';
 import { checkNestedState } from '../../lib/nested/rules.js';
 import type { GetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/GetNestedStateResponse.js';
-import { type GuestParameters, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
-import { ROM_BYTES, ROM_GPA, VMCB_GPA } from '../guests/svm-l1/layout.js';
+import { type GuestParameters, NORMAL, readCounters } from '../guests/guest.js';
+import { ROM_BYTES, ROM_GPA } from '../guests/layout.js';
+import { VMCB_GPA } from '../guests/svm-l1/layout.js';
 import {
   copyMemory,
   countersWhen,

@@ -25,7 +25,7 @@ import { getNested } from '../../lib/state/nested-access.js';
 import { FORMER_STATE, putBack } from '../../lib/state/put-back.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
 import type { VcpuSnapshot } from '../../lib/state/vcpu-components.js';
-import { guestShape, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
+import { guestShape, NORMAL, readCounters } from '../guests/guest.js';
 import {
   countersWhen,
   everyVcpuInL2,
@@ -316,7 +316,7 @@ describe('the kernel itself, past vcpud,', () => {
     (reason, { svme, states }) => {
       scratch.give(withFacts(scratchState, { efer: svme ? 0x1500n : 0x500n }));
       const { maxPhyAddr } = vcpuFacts(scratch.capture());
-      const answers = states(maxPhyAddr).map((state) => scratch.ask(state));
+      const answers = states(maxPhyAddr, new Map()).map((state) => scratch.ask(state));
       expect(answers.every((answer) => answer === 'EINVAL')).toBe(enforced.has(reason));
     },
   );
