@@ -10,6 +10,7 @@ import { RESET_ROWS, ROUND_TRIP_ROWS } from './round-trip-rows.js';
 import { fullName, type Result, type Row } from './row.js';
 import { RULE_ROWS } from './rule-rows.js';
 import { SELFTEST_ROWS } from './selftest-rows.js';
+import { VALIDATE_ROWS } from './validate-rows.js';
 import { Wire } from './wire.js';
 
 /** Every row there is, in the order of the report. */
@@ -19,6 +20,7 @@ export const ROWS: readonly Row[] = [
   ...BYTES_ROWS,
   ...ROUND_TRIP_ROWS,
   ...RESET_ROWS,
+  ...VALIDATE_ROWS,
 ];
 
 /** Side by side: while the answer to one is on its way the endpoint has the next. Each costs a vCPU. */
