@@ -86,6 +86,7 @@ ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0
 ip link set eth0 up
 ip route add default via 10.0.2.2
+echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet # forwarded ports lead to 127.0.0.1
 stty -F /dev/ttyS1 raw 115200
 exec 3> /dev/ttyS1
 cd /
