@@ -3,8 +3,28 @@
 
 import type { Need, VcpuFacts } from '../nested/rule.js';
 import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from './abi.js';
-import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
+import { type CpuidRegister, cpuidRegister, cpuidSubleaf, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
 import { type MsrRow, msrRows } from './msrs.js';
+
+/** CR4 bits that hang on a feature: the bit, and where CPUID has the features of which the guest needs one. */
+const CR4_FEATURES: ReadonlyArray<
+  readonly [
+    bit: bigint,
+    ...features: ReadonlyArray<readonly [leaf: number, register: CpuidRegister, bit: number]>,
+  ]
+> = [
+  [1n << 11n, [7, 'ecx', 2]], // UMIP
+  [1n << 12n, [7, 'ecx', 16]], // LA57
+  [1n << 13n, [1, 'ecx', 5]], // VMXE
+  [1n << 16n, [7, 'ebx', 0]], // FSGSBASE
+  [1n << 17n, [1, 'ecx', 17]], // PCIDE
+  [1n << 18n, [1, 'ecx', 26]], // OSXSAVE
+  [1n << 20n, [7, 'ebx', 7]], // SMEP
+  [1n << 21n, [7, 'ebx', 20]], // SMAP
+  [1n << 22n, [7, 'ecx', 3]], // PKE
+  [1n << 23n, [7, 'ecx', 7], [7, 'edx', 20]], // CET: shadow stacks or branch tracking
+];
+const CR4_LAM_SUP = 1n << 28n;
 
 const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
 
@@ -34,8 +54,10 @@ function registerFacts(parts: Parts): RegisterFacts {
   };
 }
 
+/** What the rules ask of a vCPU's CPUID. */
 export function cpuidFacts(cpuid: Buffer): CpuidFacts {
   const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
+  const hasLam = bit(cpuidSubleaf(cpuid, 7, 1, 'eax'), 26);
   return {
     maxPhyAddr: maxPhyAddr(cpuid),
     hasSvm: hasSvm(cpuid),
@@ -44,6 +66,12 @@ export function cpuidFacts(cpuid: Buffer): CpuidFacts {
     hasLongMode: bit(extended, 29),
     hasNx: bit(extended, 20),
     hasFxsrOpt: bit(extended, 25),
+    hasAutoIbrs: bit(cpuidRegister(cpuid, 0x80000021, 'eax'), 8),
+    hasLam,
+    cr4Reserved: CR4_FEATURES.filter(
+      ([, ...features]) =>
+        !features.some(([leaf, register, at]) => bit(cpuidRegister(cpuid, leaf, register), at)),
+    ).reduce((mask, [reserved]) => mask | reserved, hasLam ? 0n : CR4_LAM_SUP),
     separateL2Pat: false, // vcpud leaves KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT as it is
     enlightenedVmcs: false, // vcpud never enables KVM_CAP_HYPERV_ENLIGHTENED_VMCS
   };

@@ -26,6 +26,12 @@ export interface VcpuFacts {
   readonly hasNx: boolean;
   /** CPUID 8000_0001h EDX[25]. */
   readonly hasFxsrOpt: boolean;
+  /** CPUID 8000_0021h EAX[8]. */
+  readonly hasAutoIbrs: boolean;
+  /** CPUID (7, 1) EAX[26]: linear-address masking. */
+  readonly hasLam: boolean;
+  /** CR4 bits of features that the guest's CPUID lacks; a kernel that knows such a bit refuses it for that. */
+  readonly cr4Reserved: bigint;
   /** KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT was disabled for the VM: L2 has a PAT of its own. */
   readonly separateL2Pat: boolean;
   /** KVM_CAP_HYPERV_ENLIGHTENED_VMCS was enabled on the vCPU; true if that is not known. */
@@ -40,7 +46,23 @@ export interface KernelFacts {
   readonly format: NestedFormat;
   /** Reasons of `varies` rows that this kernel was seen to apply. Other reasons in it have no effect. */
   readonly enforced: ReadonlySet<string>;
+  /** Register bits that this kernel lets no guest of this host set, whatever its CPUID. */
+  readonly reserved: ReservedBits;
 }
+
+export interface ReservedBits {
+  readonly cr4: bigint;
+  readonly efer: bigint;
+}
+
+/**
+ * What no kernel lets any guest set: of a kernel that was not asked, this is all that is known. CR4: 15, 26, 27, 31:29,
+ * 63:33. EFER: 7:1, 9, 16, 19, 63:22.
+ */
+export const RESERVED_EVERYWHERE: ReservedBits = {
+  cr4: 0xffff_fffe_ec00_8000n,
+  efer: 0xffff_ffff_ffc9_02fen,
+};
 
 export interface RuleContext {
   readonly bytes: Uint8Array;
@@ -113,8 +135,9 @@ export interface Section {
 
 export const PAGE_MASK = 0xfffn;
 export const CR0 = { PE: 1n << 0n, NW: 1n << 29n, CD: 1n << 30n, PG: 1n << 31n } as const;
-/** CR3 bits that are address-masking controls (LAM) on some vCPUs: left to the kernel. */
+/** CR3 bits that are address-masking controls on vCPUs with LAM. */
 const CR3_LAM = 3n << 61n;
+const CR4_LAM_SUP = 1n << 28n;
 
 /** Any of the given bits is set in the header's `flags`. */
 export function hasFlag(view: DataView, flag: number): boolean {
@@ -131,7 +154,8 @@ export function legalPage(vcpu: VcpuFacts, gpa: bigint): boolean {
   return (gpa & PAGE_MASK) === 0n && legalGpa(vcpu, gpa);
 }
 
-/** kvm_vcpu_is_legal_cr3, but for its two LAM bits. */
-export function legalCr3(vcpu: VcpuFacts, cr3: bigint): boolean {
-  return legalGpa(vcpu, cr3 & ~CR3_LAM);
+/** kvm_vcpu_is_legal_cr3. A kernel or host without LAM is told by CR4.LAM_SUP, which it reserves. */
+export function legalCr3({ vcpu, kernel }: RuleContext, cr3: bigint): boolean {
+  const lam = vcpu.hasLam && (kernel.reserved.cr4 & CR4_LAM_SUP) === 0n;
+  return legalGpa(vcpu, lam ? cr3 & ~CR3_LAM : cr3);
 }

@@ -9,7 +9,6 @@
 //
 // The table never refuses what the kernel at hand takes. So a state that passes may still be refused:
 // - what is not in the bytes and registers: memory faults, out of memory, guest RAM behind the shadow VMCS;
-// - CR4 against the guest's CPUID (only bits that no kernel knows are refused here);
 // - SVM: EVENTINJ with #CP or #VC, which hang on features;
 // - VMX in guest mode: APICv, PML, EPTP, VMFUNC, MSR lists, event injection, MPX, PMU, canonical addresses,
 //   PAT, EFER, DEBUGCTL and CET, and what enlightened VMCS adds. The kernel remains the last judge.

@@ -445,7 +445,7 @@ const VMX_GUEST_RULES = [
     message: "L1's CR3 is beyond the guest's physical address width.",
     source: 'nested_vmx_check_host_state',
     needs: ['cpuid'],
-    violated: ({ view, vcpu }) => !legalCr3(vcpu, read(view, VMCS12.host_cr3)),
+    violated: (context) => !legalCr3(context, read(context.view, VMCS12.host_cr3)),
   }),
   always({
     reason: 'VMX_HOST_CS_SELECTOR_ZERO',

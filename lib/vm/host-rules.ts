@@ -2,20 +2,25 @@
 // rule each. A rule that the kernel does not refuse is not applied: vcpud is never stricter than the kernel.
 
 import { SREGS_LAYOUT } from '../kvm/abi.js';
-import { setCpuid } from '../kvm/cpuid.js';
+import { hidingNpt, setCpuid } from '../kvm/cpuid.js';
 import type { SystemPort } from '../kvm/port.js';
-import { PROBES, VALID_STATE } from '../nested/probes.js';
+import { PROBES, RESERVED_PROBES, VALID_STATE } from '../nested/probes.js';
+import { RESERVED_EVERYWHERE } from '../nested/rule.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
 import { COMPONENTS, type KernelVcpu } from '../state/vcpu-components.js';
 import type { HostProfile } from './host.js';
+
+/** Of a 64-bit register, lowest first. */
+const BITS = Array.from({ length: 64 }, (_, i) => 1n << BigInt(i));
 
 const EFER_SVME = 1n << 12n;
 
 /** Asks the kernel. On a host without nested state no rule is ever asked for. */
 export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
   const { format, maxBytes } = host.nested;
-  if (format === undefined) return { format: 'SVM', enforced: new Set(), unexplained: { count: 0 } };
+  const nothing = { enforced: new Set<string>(), reserved: RESERVED_EVERYWHERE, unexplained: { count: 0 } };
+  if (format === undefined) return { format: 'SVM', ...nothing };
   const vm = kvm.createVm();
   const port = vm.createVcpu(0);
   try {
@@ -47,14 +52,26 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
       }
     };
     prepare(format === 'SVM');
-    if (!accepts(VALID_STATE[format]())) return { format, enforced: new Set(), unexplained: { count: 0 } };
-    const enforced = PROBES[format].filter(({ svme, states }) =>
-      states(host.physicalAddressBits).every((state) => {
+    if (!accepts(VALID_STATE[format]())) return { format, ...nothing };
+    const refused = (stateWith: ((bit: bigint) => Uint8Array) | undefined): bigint =>
+      stateWith === undefined
+        ? 0n
+        : BITS.filter((bit) => !accepts(stateWith(bit))).reduce((mask, bit) => mask | bit, 0n);
+    const { cr4, efer } = RESERVED_PROBES[format];
+    const reserved = { cr4: refused(cr4), efer: refused(efer) };
+    const enforced = PROBES[format].filter(({ svme, withoutNpt, states }) => {
+      setCpuid(port, withoutNpt ? hidingNpt(host.supportedCpuid) : host.supportedCpuid);
+      return states(host.physicalAddressBits).every((state) => {
         prepare(svme);
         return !accepts(state);
-      }),
-    );
-    return { format, enforced: new Set(enforced.map(({ reason }) => reason)), unexplained: { count: 0 } };
+      });
+    });
+    return {
+      format,
+      enforced: new Set(enforced.map(({ reason }) => reason)),
+      reserved,
+      unexplained: { count: 0 },
+    };
   } finally {
     port.close();
     vm.close();

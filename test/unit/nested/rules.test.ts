@@ -356,6 +356,9 @@ describe('arbitrary bytes', () => {
     hasLongMode: fc.boolean(),
     hasNx: fc.boolean(),
     hasFxsrOpt: fc.boolean(),
+    hasAutoIbrs: fc.boolean(),
+    hasLam: fc.boolean(),
+    cr4Reserved: u64,
     separateL2Pat: fc.boolean(),
     enlightenedVmcs: fc.boolean(),
     vmxCapabilityMsrs: fc
@@ -365,6 +368,7 @@ describe('arbitrary bytes', () => {
   const kernels: fc.Arbitrary<KernelFacts> = fc.record({
     format: fc.constantFrom('SVM' as const, 'VMX' as const),
     enforced: fc.subarray(VARYING).map((reasons) => new Set<string>(reasons)),
+    reserved: fc.record({ cr4: u64, efer: u64 }),
   });
   const noise = fc.uint8Array({ minLength: 0, maxLength: 9000 });
   // Valid states with some bytes changed and some cut off get further into the table than noise does.
