@@ -1,43 +1,93 @@
-// npm run demo: the main job, end to end. Runs on this machine's KVM where that has nested state, else in the
-// emulated AMD host of the testbed.
+// npm run demo: the main job, end to end. Runs on this machine's KVM where that has nested state, else in an emulated
+// host of the testbed; with --driver model on a model of a kernel, which moves states and runs no guest.
 
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { hasNestedKvm } from '../test/harness/host-kind.js';
+import { type CpuKind, nestedKvm } from '../test/harness/host-kind.js';
 import { DEFAULTS, runInTestbed, TestbedProblem } from '../test/testbed/run.js';
 import type { DemoResult } from './scenario.js';
 
-const HELP = `npm run demo [-- --json]
+const HELP = `npm run demo [-- --cpu amd|intel] [--driver native|model] [--json]
 
 Moves a VM whose guest runs a guest of its own (L2) from one vcpud to another and shows that L2 counts on.
-Uses this machine's /dev/kvm where that has nested state, else boots an emulated AMD host (the first time it
-fetches about 130 MB of Debian packages into a cache folder).
+Uses this machine's /dev/kvm where that has nested state, else boots an emulated host: AMD in seconds, Intel in
+a minute or two (the first time it fetches Debian packages into a cache folder).
 
-  --json   one JSON object as the last line of standard output; progress goes to standard error
-  --help   this text
+  --cpu CPU        amd or intel: whose nested virtualization (default: this machine's own, else amd)
+  --driver DRIVER  native: a real KVM (default). model: no kernel; a live L2's captured state is checked, moved,
+                   set and reset, and no guest runs
+  --json           one JSON object as the last line of standard output; progress goes to standard error
+  --help           this text
 
-Exit status: 0 verified, 1 not verified or failed, 125 the emulated host could not be had.
+Exit status: 0 verified, 1 not verified or failed, 2 wrong usage, 125 the emulated host could not be had.
 `;
 
-const TIMEOUT_MS = 15 * 60_000;
+/** For an emulated host's boot and the demo in it. */
+const TIMEOUT_MS: Readonly<Record<CpuKind, number>> = { amd: 15 * 60_000, intel: 30 * 60_000 };
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-  });
-  if (values.help) {
+const HOSTS: Readonly<Record<CpuKind, string>> = {
+  amd: 'an AMD host with nested SVM, emulated',
+  intel: 'an Intel host with nested VMX, emulated',
+};
+
+interface Options {
+  readonly cpu: CpuKind | undefined;
+  readonly driver: 'native' | 'model';
+  readonly json: boolean;
+}
+
+class UsageError extends Error {}
+
+function oneOf<const T extends string>(option: string, value: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new UsageError(`${option} is one of ${choices.join(', ')}, not ${value}`);
+}
+
+/** Undefined where only the help was asked for. */
+function readOptions(args: string[]): Options | undefined {
+  let values: { cpu?: string; driver: string; json: boolean; help: boolean };
+  try {
+    values = parseArgs({
+      args,
+      options: {
+        cpu: { type: 'string' },
+        driver: { type: 'string', default: 'native' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  if (values.help) return undefined;
+  const cpu = values.cpu === undefined ? undefined : oneOf('--cpu', values.cpu, ['amd', 'intel']);
+  return { cpu, driver: oneOf('--driver', values.driver, ['native', 'model']), json: values.json };
+}
+
+const script = (name: string): string => join(dirname(fileURLToPath(import.meta.url)), name);
+
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === undefined) {
     process.stdout.write(HELP);
     return 0;
   }
-  const scenario = join(dirname(fileURLToPath(import.meta.url)), 'scenario.js');
-  const command = [process.execPath, scenario, ...(values.json ? ['--json'] : [])];
-  return hasNestedKvm() ? runHere(command) : runEmulated(command, values.json);
+  const { cpu, driver, json } = options;
+  const flags = json ? ['--json'] : [];
+  if (driver === 'model') return runHere([process.execPath, script('model.js'), cpu ?? 'amd', ...flags]);
+  const command = [process.execPath, script('scenario.js'), ...flags];
+  const own = nestedKvm();
+  if (own !== undefined && (cpu ?? own) === own) {
+    process.stderr.write("this machine's KVM has nested state: the demo runs on it\n");
+    return runHere(command);
+  }
+  return runEmulated(cpu ?? 'amd', own, command, json);
 }
 
 function runHere([program, ...args]: string[]): Promise<number> {
-  process.stderr.write("this machine's KVM has nested state: the demo runs on it\n");
   return new Promise((resolve, reject) => {
     const child = spawn(program as string, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('error', reject);
@@ -46,20 +96,27 @@ function runHere([program, ...args]: string[]): Promise<number> {
 }
 
 /** The same, with the host's boot as the first phase. */
-async function runEmulated(command: string[], json: boolean): Promise<number> {
-  process.stderr.write("this machine's KVM has no nested state: the demo runs in an emulated AMD host\n");
+async function runEmulated(
+  cpu: CpuKind,
+  own: CpuKind | undefined,
+  command: string[],
+  json: boolean,
+): Promise<number> {
+  const why = own === undefined ? 'has no nested state' : `is ${own}`;
+  process.stderr.write(`this machine's KVM ${why}: the demo runs in an emulated ${cpu} host\n`);
   let out = '';
   const since = performance.now();
   let bootMs = 0;
   const { exitCode } = await runInTestbed({
     ...DEFAULTS,
+    cpu,
     cwd: process.cwd(),
     command,
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs: TIMEOUT_MS[cpu],
     progress: (line) => {
       if (line.startsWith('booted')) {
         bootMs = performance.now() - since;
-        const text = `${'boot'.padEnd(8)} ${bootMs.toFixed(1).padStart(9)} ms  an AMD host with nested SVM, emulated\n`;
+        const text = `${'boot'.padEnd(8)} ${bootMs.toFixed(1).padStart(9)} ms  ${HOSTS[cpu]}\n`;
         (json ? process.stderr : process.stdout).write(text);
       } else {
         process.stderr.write(`${line}\n`);
@@ -82,8 +139,8 @@ async function runEmulated(command: string[], json: boolean): Promise<number> {
 }
 
 try {
-  process.exitCode = await main();
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`demo: ${(error as Error).message}\n`);
-  process.exitCode = error instanceof TestbedProblem ? 125 : 1;
+  process.exitCode = error instanceof TestbedProblem ? 125 : error instanceof UsageError ? 2 : 1;
 }

@@ -6,8 +6,7 @@ import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { SIZE } from '../lib/kvm/abi.js';
 import { knownOf, newVcpuFacts, vcpuFacts } from '../lib/kvm/vcpu-facts.js';
 import { HEADER_BYTES, type NestedFormat } from '../lib/nested/layout.js';
-import { RESERVED_EVERYWHERE } from '../lib/nested/rule.js';
-import { EVERYTHING_KNOWN, type Judgement, judgeNestedState } from '../lib/nested/rules.js';
+import { ALL_BUT_MEMORY, EVERYTHING_KNOWN, type Judgement, judgeNestedState } from '../lib/nested/rules.js';
 import { nestedNotSupported } from '../lib/state/nested-access.js';
 import type { Caller, Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
@@ -65,12 +64,15 @@ export function nestedStateService(vms: VmRegistry, log: Logger): NestedStateSer
         const { facts, kernel, known } = describedTarget(described);
         judgement = judgeNestedState(bytes, facts, kernel, known);
       } else {
-        const facts = target === 'name' && name !== undefined ? await liveFacts(caller, name) : newVcpu();
-        judgement = judgeNestedState(bytes, facts, vms.rules, EVERYTHING_KNOWN);
+        const live = target === 'name' && name !== undefined;
+        const facts = live ? await liveFacts(caller, name) : newVcpu();
+        judgement = judgeNestedState(bytes, facts, vms.rules, live ? EVERYTHING_KNOWN : ALL_BUT_MEMORY);
       }
       return {
-        violations: judgement.violations.map(({ reason, errno, field, message, source, origin }) => {
-          return { reason, errno: origin === 'kernel' ? errno : '', field, message, source };
+        violations: judgement.violations.map(({ reason, errno, returns, field, message, source, origin }) => {
+          const says =
+            origin === 'kernel' ? { errno, returnValue: returns ?? 0 } : { errno: '', returnValue: 0 };
+          return { reason, ...says, field, message, source };
         }),
         unjudgedRules: [...judgement.unjudged],
         nestedState: bytes.length < HEADER_BYTES ? null : nestedState(bytes),
@@ -125,7 +127,7 @@ function describedTarget({ format, enforcedRules, ...given }: NestedStateTarget_
   }
   return {
     facts: vcpuFacts(parts),
-    kernel: { format: known, enforced: new Set(enforcedRules), reserved: RESERVED_EVERYWHERE },
+    kernel: { format: known, enforced: new Set(enforcedRules) },
     known: knownOf(parts),
   };
 }

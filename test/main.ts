@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { hasNestedKvm } from './harness/host-kind.js';
+import { nestedKvm } from './harness/host-kind.js';
 import { filledCache } from './testbed/cache.js';
 import { DEFAULTS, runInTestbed } from './testbed/run.js';
 
@@ -163,7 +163,7 @@ const STEPS: readonly Step[] = [
   {
     name: 'kernel',
     what: 'tests on a kernel with nested state',
-    run: (files) => (hasNestedKvm() ? here('kernel', files) : emulated('kernel', files, true)),
+    run: (files) => (nestedKvm() === 'amd' ? here('kernel', files) : emulated('kernel', files, true)),
   },
   {
     name: 'without-nesting',

@@ -10,6 +10,7 @@ async function run(project: string, files: string[]): Promise<{ passed: number; 
     project,
     run: true,
     watch: false,
+    coverage: { enabled: project === 'unit' && files.length === 0 },
     reporters: ['verbose'],
   });
   let passed = 0;
@@ -23,6 +24,8 @@ async function run(project: string, files: string[]): Promise<{ passed: number; 
     if (!module.ok() && ![...module.children.allTests()].some((test) => !test.ok())) failed += 1;
   }
   failed += vitest.state.getUnhandledErrors().length;
+  // Vitest says of a missed coverage threshold only this.
+  if (failed === 0 && process.exitCode !== undefined && process.exitCode !== 0) failed += 1;
   await vitest.close();
   return { passed, failed };
 }

@@ -229,6 +229,7 @@ export const CPUID_ENTRY = { function: 0, index: 4, flags: 8, eax: 12, ebx: 16, 
 export const MSR = {
   IA32_TSC: 0x10,
   IA32_FEATURE_CONTROL: 0x3a,
+  IA32_PERF_CAPABILITIES: 0x345,
   IA32_TSC_DEADLINE: 0x6e0,
   VMX_FIRST: 0x480,
   VMX_LAST: 0x491,

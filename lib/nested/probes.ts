@@ -1,26 +1,33 @@
 // States that tell which of the rules that vary the kernel at hand applies. The host's profile is made from them
 // once, with a scratch vCPU that is never run: a rule is enforced if the kernel refuses every state of its row.
 //
-// The scratch vCPU has the CPUID that KVM offers and reset registers, but for what the row says. The kernel must take VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it
-// counts only for VMs with a quirk disabled that vcpud leaves alone.
+// The scratch vCPU has the CPUID that KVM offers and reset registers, but for what the row says. The kernel must take
+// VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it counts only for VMs with a
+// quirk disabled that vcpud leaves alone.
 
 import { read, viewOf, write, writeHeader } from './codec.js';
 import {
+  type Field,
   FLAG,
   FORMAT,
   HEADER,
   KNOWN_FLAGS,
   KNOWN_VMX_HEADER_FLAGS,
   type NestedFormat,
+  NO_ADDRESS,
   SVM_GUEST_BYTES,
   SVM_HEADER,
   VMCB12_CONTROL,
   VMCB12_SAVE,
+  VMCS12,
+  VMCS12_REVISION,
+  VMX_CURRENT_BYTES,
   VMX_HEADER,
 } from './layout.js';
 import { resetNestedState } from './reset.js';
-import type { ReservedBits } from './rule.js';
+import type { RefusedBits } from './rule.js';
 import type { RuleReason } from './rules.js';
+import { EFER_RESERVED_ON_INTEL, ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
 
 export interface Probe {
   readonly reason: RuleReason;
@@ -28,14 +35,18 @@ export interface Probe {
   readonly svme: boolean;
   /** Present where the vCPU's CPUID must lack NPT, which it has otherwise. */
   readonly withoutNpt?: true;
-  /** States that break this rule and no other, on a vCPU of that physical address width. */
-  readonly states: (maxPhyAddr: number) => Uint8Array[];
+  /** States that break this rule and no other, on a vCPU of that physical address width and those VMX capability MSRs. */
+  readonly states: (maxPhyAddr: number, vmx: VmxCapabilities) => Uint8Array[];
 }
+
+/** VMX capability MSRs by number, as the scratch vCPU has them; empty on AMD. */
+export type VmxCapabilities = ReadonlyMap<number, bigint>;
 
 /** An L1 in 64-bit mode as VMRUN needs it. */
 const L1_CR0 = 0x8001_0033n; // PG WP NE ET MP PE
 const L1_CR4 = 0x20n; // PAE
 const L1_EFER = 0x1500n; // SVME LMA LME
+const CR4_VMXE = 0x2000n;
 const NESTED_CTL_NP = 1n;
 
 /**
@@ -67,10 +78,36 @@ export function plainVmxonState(): Uint8Array {
   return bytes;
 }
 
+/**
+ * The plainest VMX state in guest mode that passes every rule: 4224 bytes, VMXON region at 1000h, vmcs12 at 2000h, only
+ * the controls that the capability MSRs demand, no EPT, L1 and L2 in 64-bit mode.
+ */
+export function plainVmxGuestState(vmx: VmxCapabilities): Uint8Array {
+  const bytes = new Uint8Array(VMX_CURRENT_BYTES);
+  const view = viewOf(bytes);
+  const demanded = (msr: number): number => Number((vmx.get(msr) ?? 0n) & 0xffff_ffffn);
+  writeHeader(bytes, { flags: FLAG.GUEST_MODE, format: FORMAT.VMX, size: VMX_CURRENT_BYTES });
+  write(view, VMX_HEADER.vmxon_pa, 0x1000n);
+  write(view, VMX_HEADER.vmcs12_pa, 0x2000n);
+  write(view, VMCS12.revision_id, VMCS12_REVISION);
+  write(view, VMCS12.pin_based_vm_exec_control, demanded(VMX_MSR.TRUE_PINBASED_CTLS));
+  write(view, VMCS12.cpu_based_vm_exec_control, demanded(VMX_MSR.TRUE_PROCBASED_CTLS));
+  write(view, VMCS12.vm_exit_controls, demanded(VMX_MSR.TRUE_EXIT_CTLS) | EXIT.HOST_64_BIT);
+  write(view, VMCS12.vm_entry_controls, demanded(VMX_MSR.TRUE_ENTRY_CTLS) | ENTRY.GUEST_64_BIT);
+  write(view, VMCS12.vmcs_link_pointer, NO_ADDRESS);
+  for (const field of [VMCS12.host_cr0, VMCS12.guest_cr0]) write(view, field, L1_CR0);
+  for (const field of [VMCS12.host_cr4, VMCS12.guest_cr4]) write(view, field, L1_CR4 | CR4_VMXE);
+  for (const field of [VMCS12.host_cr3, VMCS12.guest_cr3]) write(view, field, 0x1000n);
+  write(view, VMCS12.host_cs_selector, 0x8);
+  write(view, VMCS12.host_tr_selector, 0x18);
+  write(view, VMCS12.guest_rflags, 0x2n);
+  return bytes;
+}
+
 /** What the kernel must take before probes mean anything. SVM: with EFER.SVME set. */
-export const VALID_STATE: Readonly<Record<NestedFormat, () => Uint8Array>> = {
+export const VALID_STATE: Readonly<Record<NestedFormat, (vmx: VmxCapabilities) => Uint8Array>> = {
   SVM: plainSvmGuestState,
-  VMX: plainVmxonState,
+  VMX: plainVmxGuestState,
 };
 
 export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
@@ -138,15 +175,86 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
           changed(plainVmxonState(), (view) => write(view, VMX_HEADER.flags, Number(bit))),
         ),
     },
+    vmxProbe('VMX_TSC_MULTIPLIER_ZERO', (view) => {
+      setBits(view, VMCS12.cpu_based_vm_exec_control, PROC.SECONDARY);
+      write(view, VMCS12.secondary_vm_exec_control, SECONDARY.TSC_SCALING);
+    }),
+    longList('VMX_EXIT_MSR_LOAD_COUNT_UNSUPPORTED', VMCS12.vm_exit_msr_load_count),
+    longList('VMX_EXIT_MSR_STORE_COUNT_UNSUPPORTED', VMCS12.vm_exit_msr_store_count),
+    vmxProbe('VMX_EVENT_CP_WITH_ERROR_CODE', (view) => writeEvent(view, CP_WITH_ERROR_CODE)),
+    vmxProbe('VMX_EVENT_CP_WITHOUT_ERROR_CODE', (view) => writeEvent(view, CP_WITHOUT_ERROR_CODE)),
+    longList('VMX_ENTRY_MSR_LOAD_COUNT_UNSUPPORTED', VMCS12.vm_entry_msr_load_count),
+    // Without LA57 in the CPU these three are refused for what they are, which does no harm either.
+    vmxProbe('VMX_HOST_ADDRESS_NEEDS_LA57', (view) => write(view, VMCS12.host_fs_base, CANONICAL_IN_57_BITS)),
+    vmxProbe('VMX_HOST_RIP_NEEDS_HOST_LA57', (view) => write(view, VMCS12.host_rip, CANONICAL_IN_57_BITS)),
+    vmxProbe('VMX_GUEST_BNDCFGS_NEEDS_LA57', (view) => {
+      setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_BNDCFGS);
+      write(view, VMCS12.guest_bndcfgs, CANONICAL_IN_57_BITS);
+    }),
+    {
+      reason: 'VMX_HOST_EFER_RESERVED_BITS',
+      svme: false,
+      states: (_maxPhyAddr, vmx) =>
+        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
+          changed(plainVmxGuestState(vmx), (view) => {
+            setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
+            write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
+          }),
+        ),
+    },
+    vmxProbe('VMX_GUEST_DEBUGCTL_UNSUPPORTED', (view) => writeDebugctl(view, 1n << 63n)),
+    vmxProbe('VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM', (view) => writeDebugctl(view, DEBUGCTL_FREEZE_IN_SMM)),
+    {
+      reason: 'VMX_GUEST_EFER_RESERVED_BITS',
+      svme: false,
+      states: (_maxPhyAddr, vmx) =>
+        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
+          changed(plainVmxGuestState(vmx), (view) => {
+            write(view, HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING);
+            setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_EFER);
+            write(view, VMCS12.guest_ia32_efer, EFER_IN_LONG_MODE | bit);
+          }),
+        ),
+    },
   ],
 };
 
+const CANONICAL_IN_57_BITS = 1n << 47n;
+const EFER_IN_LONG_MODE = 0x500n;
+const DEBUGCTL_FREEZE_IN_SMM = 1n << 14n;
+/** #CP as a VM-entry interruption-information field: valid, type 3, vector 21. */
+const CP_WITHOUT_ERROR_CODE = 0x8000_0315;
+const CP_WITH_ERROR_CODE = 0x8000_0b15;
+
+/** A rule that one change to the plainest VMX state in guest mode breaks. */
+function vmxProbe(reason: RuleReason, change: (view: DataView) => void): Probe {
+  return { reason, svme: false, states: (_maxPhyAddr, vmx) => [changed(plainVmxGuestState(vmx), change)] };
+}
+
+/** An MSR list longer than any that IA32_VMX_MISC can allow, at 0. */
+function longList(reason: RuleReason, count: Field<'u32'>): Probe {
+  return vmxProbe(reason, (view) => write(view, count, 4097));
+}
+
+function setBits(view: DataView, field: Field<'u32'>, bits: number): void {
+  write(view, field, read(view, field) | bits);
+}
+
+function writeEvent(view: DataView, event: number): void {
+  write(view, VMCS12.vm_entry_intr_info_field, event);
+}
+
+function writeDebugctl(view: DataView, value: bigint): void {
+  setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_DEBUG);
+  write(view, VMCS12.guest_ia32_debugctl, value);
+}
+
 /**
- * For each register of L1's of which a kernel reserves bits: a state that it takes if it does not reserve the bit.
- * Needs EFER.SVME, as VALID_STATE does.
+ * For each register of L1's of which a kernel refuses bits: a state that it takes if it does not refuse the bit. Needs
+ * EFER.SVME, as VALID_STATE does.
  */
-export const RESERVED_PROBES: Readonly<
-  Record<NestedFormat, Readonly<Partial<Record<keyof ReservedBits, (bit: bigint) => Uint8Array>>>>
+export const REFUSED_BIT_PROBES: Readonly<
+  Record<NestedFormat, Readonly<Partial<Record<keyof RefusedBits, (bit: bigint) => Uint8Array>>>>
 > = {
   SVM: {
     cr4: (bit) => svmState((view) => write(view, VMCB12_SAVE.cr4, L1_CR4 | bit)),

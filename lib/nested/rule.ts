@@ -5,11 +5,28 @@
 import { read } from './codec.js';
 import { HEADER, type NestedFormat } from './layout.js';
 
+/**
+ * Bits of L1's and L2's registers that are reserved for want of a CPUID feature. Of a vCPU: by its own CPUID. Of a
+ * kernel: by the CPUID that it supports, so for every guest. A bit that neither names may be reserved all the same.
+ */
+export interface ReservedBits {
+  /** __cr4_reserved_bits; of bits that no feature is known for only SMXE. */
+  readonly cr4: bigint;
+  /** The LAM bits of CR3 (kvm_vcpu_is_legal_cr3); bits above MAXPHYADDR are another matter. */
+  readonly cr3: bigint;
+  /** vmx_get_supported_debugctl, without BTF and LBR, which are let pass, and FREEZE_IN_SMM, where kernels differ. */
+  readonly debugctl: bigint;
+  /** kvm_pmu.global_ctrl_mask: all bits that enable no counter. */
+  readonly perfGlobalCtrl: bigint;
+}
+
 /** What the rules ask of the vCPU that is to take the state: its registers as they are now, and its CPUID. */
 export interface VcpuFacts {
   readonly efer: bigint;
   readonly cr0: bigint;
   readonly cr3: bigint;
+  /** While L1 runs: if the vCPU is in L2, what L1 will have once the kernel has left it. */
+  readonly cr4: bigint;
   /** KVM_GET_VCPU_EVENTS: smi.smm. */
   readonly inSmm: boolean;
   /** CPUID 8000_0008h EAX[7:0]; 36 if the guest has no such leaf, as KVM assumes. Integer, 0 to 255. */
@@ -28,17 +45,23 @@ export interface VcpuFacts {
   readonly hasFxsrOpt: boolean;
   /** CPUID 8000_0021h EAX[8]. */
   readonly hasAutoIbrs: boolean;
-  /** CPUID (7, 1) EAX[26]: linear-address masking. */
-  readonly hasLam: boolean;
-  /** CR4 bits of features that the guest's CPUID lacks; a kernel that knows such a bit refuses it for that. */
-  readonly cr4Reserved: bigint;
+  /** CPUID 7h ECX[7]: shadow stacks. */
+  readonly hasShstk: boolean;
+  /** CPUID 7h EDX[20]: indirect branch tracking. */
+  readonly hasIbt: boolean;
+  readonly reserved: ReservedBits;
   /** KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT was disabled for the VM: L2 has a PAT of its own. */
   readonly separateL2Pat: boolean;
   /** KVM_CAP_HYPERV_ENLIGHTENED_VMCS was enabled on the vCPU; true if that is not known. */
   readonly enlightenedVmcs: boolean;
   /** IA32_VMX_* (480h to 491h) by MSR number, read by KVM_GET_MSRS. A rule whose MSR is missing is not applied. */
   readonly vmxCapabilityMsrs: ReadonlyMap<number, bigint>;
+  /** Bytes of guest memory, undefined where none is; absent where the guest's memory is not known. */
+  readonly readGuest?: ReadGuest;
 }
+
+/** Reads guest memory; a range that no one memory region holds whole gives undefined. */
+export type ReadGuest = (gpa: bigint, bytes: number) => Uint8Array | undefined;
 
 /** What the rules ask of the kernel at hand. */
 export interface KernelFacts {
@@ -46,20 +69,22 @@ export interface KernelFacts {
   readonly format: NestedFormat;
   /** Reasons of `varies` rows that this kernel was seen to apply. Other reasons in it have no effect. */
   readonly enforced: ReadonlySet<string>;
-  /** Register bits that this kernel lets no guest of this host set, whatever its CPUID. */
-  readonly reserved: ReservedBits;
+  /** What it reserves for every guest; absent where the kernel is only described, and then nothing is refused for it. */
+  readonly reserved?: ReservedBits;
+  /** Bits of L1's registers that it was seen to refuse on a vCPU with all that it supports; absent if it was not asked. */
+  readonly refused?: RefusedBits;
 }
 
-export interface ReservedBits {
+export interface RefusedBits {
   readonly cr4: bigint;
   readonly efer: bigint;
 }
 
 /**
- * What no kernel lets any guest set: of a kernel that was not asked, this is all that is known. CR4: 15, 26, 27, 31:29,
- * 63:33. EFER: 7:1, 9, 16, 19, 63:22.
+ * What no kernel lets any guest set: all that is known of one that was not asked. CR4: 15, 26, 27, 31:29, 63:33.
+ * EFER: 7:1, 9, 16, 19, 63:22.
  */
-export const RESERVED_EVERYWHERE: ReservedBits = {
+export const REFUSED_EVERYWHERE: RefusedBits = {
   cr4: 0xffff_fffe_ec00_8000n,
   efer: 0xffff_ffff_ffc9_02fen,
 };
@@ -82,8 +107,10 @@ export type Need = (typeof NEEDS)[number];
 export interface Rule<R extends string = string> {
   /** Stable name, UPPER_SNAKE, at most 63 characters; the `reason` of google.rpc.ErrorInfo. */
   readonly reason: R;
-  /** What the kernel answers. */
-  readonly errno: 'EINVAL';
+  /** What the kernel answers; '' where it doesn't answer -1, but `returns`. */
+  readonly errno: 'EINVAL' | '';
+  /** The return value above 0 by which the kernel says no instead. */
+  readonly returns?: number;
   /** Path of the offending field: of the blob as in layout.ts, or `vcpu.<register>`, or `bytes`. */
   readonly field: string;
   /** One sentence for a person. */
@@ -104,21 +131,29 @@ export interface Rule<R extends string = string> {
 
 /** A rule that every kernel applies. */
 export function always<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels'>,
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels'>,
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', origin: 'kernel', varies: false };
 }
 
+/** A rule that every kernel applies, and that it answers with a return value above 0. */
+export function returning<const R extends string>(
+  returns: number,
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels'>,
+): Rule<R> {
+  return { ...row, errno: '', returns, origin: 'kernel', varies: false };
+}
+
 /** A rule that some kernels apply; its comment says which. */
 export function varying<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels'> & { readonly kernels: string },
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels'> & { readonly kernels: string },
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', origin: 'kernel', varies: true };
 }
 
 /** A rule of ours, so that the kernel never copies past the bytes that were given. */
 export function service<const R extends string>(
-  row: Omit<Rule<R>, 'errno' | 'origin' | 'varies' | 'kernels' | 'source'>,
+  row: Omit<Rule<R>, 'errno' | 'returns' | 'origin' | 'varies' | 'kernels' | 'source'>,
 ): Rule<R> {
   return { ...row, errno: 'EINVAL', source: 'vcpud', origin: 'service', varies: false };
 }
@@ -135,9 +170,8 @@ export interface Section {
 
 export const PAGE_MASK = 0xfffn;
 export const CR0 = { PE: 1n << 0n, NW: 1n << 29n, CD: 1n << 30n, PG: 1n << 31n } as const;
-/** CR3 bits that are address-masking controls on vCPUs with LAM. */
+/** CR3 bits that are address-masking controls (LAM) on some vCPUs: left to the kernel. */
 const CR3_LAM = 3n << 61n;
-const CR4_LAM_SUP = 1n << 28n;
 
 /** Any of the given bits is set in the header's `flags`. */
 export function hasFlag(view: DataView, flag: number): boolean {
@@ -154,8 +188,16 @@ export function legalPage(vcpu: VcpuFacts, gpa: bigint): boolean {
   return (gpa & PAGE_MASK) === 0n && legalGpa(vcpu, gpa);
 }
 
-/** kvm_vcpu_is_legal_cr3. A kernel or host without LAM is told by CR4.LAM_SUP, which it reserves. */
-export function legalCr3({ vcpu, kernel }: RuleContext, cr3: bigint): boolean {
-  const lam = vcpu.hasLam && (kernel.reserved.cr4 & CR4_LAM_SUP) === 0n;
-  return legalGpa(vcpu, lam ? cr3 & ~CR3_LAM : cr3);
+/** A bit that the vCPU or its kernel is known to reserve is set. */
+export function setsReserved(
+  { vcpu, kernel }: RuleContext,
+  register: keyof ReservedBits,
+  value: bigint,
+): boolean {
+  return (value & (vcpu.reserved[register] | (kernel.reserved?.[register] ?? 0n))) !== 0n;
+}
+
+/** kvm_vcpu_is_legal_cr3, but for its two LAM bits. */
+export function legalCr3(vcpu: VcpuFacts, cr3: bigint): boolean {
+  return legalGpa(vcpu, cr3 & ~CR3_LAM);
 }

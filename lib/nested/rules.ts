@@ -8,10 +8,10 @@
 // more bits, the row is marked `varies` and counts only if the kernel at hand was seen to apply it.
 //
 // The table never refuses what the kernel at hand takes. So a state that passes may still be refused:
-// - what is not in the bytes and registers: memory faults, out of memory, guest RAM behind the shadow VMCS;
+// - what is not in the bytes and registers: memory faults, out of memory;
 // - SVM: EVENTINJ with #CP or #VC, which hang on features;
-// - VMX in guest mode: APICv, PML, EPTP, VMFUNC, MSR lists, event injection, MPX, PMU, canonical addresses,
-//   PAT, EFER, DEBUGCTL and CET, and what enlightened VMCS adds. The kernel remains the last judge.
+// - VMX: the controls that an enlightened VMCS can't have (nested_evmcs_check_controls; vcpud never enables it).
+// The kernel remains the last judge.
 
 import { read, viewOf } from './codec.js';
 import {
@@ -143,7 +143,9 @@ export const RULES: readonly TableRule[] = SECTIONS.flatMap((section): readonly 
 
 export interface RuleViolation {
   readonly reason: RuleReason;
-  readonly errno: 'EINVAL';
+  /** As in Rule. */
+  readonly errno: 'EINVAL' | '';
+  readonly returns?: number;
   readonly field: string;
   /** The rule's message, with the field's value where the field has one. */
   readonly message: string;
@@ -200,6 +202,9 @@ export interface Judgement {
 /** Everything that a rule may need. */
 export const EVERYTHING_KNOWN: ReadonlySet<Need> = new Set(NEEDS);
 
+/** Everything but guest memory: of a vCPU that is not there yet. */
+export const ALL_BUT_MEMORY: ReadonlySet<Need> = new Set(NEEDS.filter((need) => need !== 'memory'));
+
 /** Every rule that the state breaks, as far as what is `known` of the vCPU tells. Never throws, whatever the bytes. */
 export function judgeNestedState(
   bytes: Uint8Array,
@@ -226,6 +231,7 @@ function violation(context: RuleContext, rule: TableRule): RuleViolation {
   return {
     reason: rule.reason,
     errno: rule.errno,
+    ...(rule.returns === undefined ? {} : { returns: rule.returns }),
     field: rule.field,
     message:
       value === undefined ? rule.message : `${rule.message} (${rule.field} is 0x${value.toString(16)})`,
@@ -239,6 +245,7 @@ function fieldValue({ bytes, view, vcpu, kernel }: RuleContext, path: string): n
   if (path === 'vcpu.efer') return vcpu.efer;
   if (path === 'vcpu.cr0') return vcpu.cr0;
   if (path === 'vcpu.cr3') return vcpu.cr3;
+  if (path === 'vcpu.cr4') return vcpu.cr4;
   const field = FIELDS[kernel.format].find((candidate) => candidate.path === path);
   if (field === undefined || field.type === 'bytes' || field.offset + field.bytes > bytes.length)
     return undefined;

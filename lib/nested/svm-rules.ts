@@ -16,12 +16,16 @@ import {
   always,
   CR0,
   hasFlag,
+  type KernelFacts,
   legalCr3,
   legalGpa,
   PAGE_MASK,
+  REFUSED_EVERYWHERE,
+  type RefusedBits,
   type Rule,
   type RuleContext,
   type Section,
+  setsReserved,
   type VcpuFacts,
   varying,
 } from './rule.js';
@@ -331,7 +335,7 @@ const SVM_VMCB12_RULES = [
     source: '__nested_vmcb_check_save',
     needs: ['cpuid'],
     violated: (context) =>
-      hostLongMode(context.view) && !legalCr3(context, read(context.view, VMCB12_SAVE.cr3)),
+      hostLongMode(context.view) && illegalCr3(context, read(context.view, VMCB12_SAVE.cr3)),
   }),
   varying({
     reason: 'SVM_HOST_CS_L_AND_D',
@@ -349,10 +353,10 @@ const SVM_VMCB12_RULES = [
   always({
     reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
     field: 'vmcb12.save.cr4',
-    message: "L1's CR4 has bits of features that the guest's CPUID lacks.",
+    message: "L1's CR4 has bits of features that the guest's CPUID, or the host, lacks.",
     source: '__kvm_is_valid_cr4',
     needs: ['cpuid'],
-    violated: ({ view, vcpu }) => (read(view, VMCB12_SAVE.cr4) & vcpu.cr4Reserved) !== 0n,
+    violated: (context) => setsReserved(context, 'cr4', read(context.view, VMCB12_SAVE.cr4)),
   }),
   always({
     reason: 'SVM_HOST_CR4_RESERVED_BITS',
@@ -360,7 +364,7 @@ const SVM_VMCB12_RULES = [
     message: "L1's CR4 has bits that this host's kernel lets no guest set.",
     source: '__kvm_is_valid_cr4',
     needs: [],
-    violated: ({ view, kernel }) => (read(view, VMCB12_SAVE.cr4) & kernel.reserved.cr4) !== 0n,
+    violated: ({ view, kernel }) => (read(view, VMCB12_SAVE.cr4) & refused(kernel).cr4) !== 0n,
   }),
   always({
     reason: 'SVM_HOST_EFER_FFXSR_UNSUPPORTED',
@@ -410,7 +414,7 @@ const SVM_VMCB12_RULES = [
     message: "L1's EFER has bits that this host's kernel lets no guest set.",
     source: 'kvm_valid_efer',
     needs: [],
-    violated: ({ view, kernel }) => (read(view, VMCB12_SAVE.efer) & kernel.reserved.efer) !== 0n,
+    violated: ({ view, kernel }) => (read(view, VMCB12_SAVE.efer) & refused(kernel).efer) !== 0n,
   }),
   varying({
     reason: 'SVM_GPAT_INVALID',
@@ -429,7 +433,7 @@ const SVM_VMCB12_RULES = [
     message: "The vCPU's CR3 (L2's) is beyond the guest's physical address width.",
     source: 'nested_svm_load_cr3',
     needs: ['registers', 'cpuid'],
-    violated: (context) => !legalCr3(context, context.vcpu.cr3),
+    violated: (context) => illegalCr3(context, context.vcpu.cr3),
   }),
 ] as const satisfies readonly Rule[];
 
@@ -452,6 +456,15 @@ function copiesVmcb12(context: RuleContext): boolean {
 function legalBitmap(vcpu: VcpuFacts, pa: bigint, bytes: bigint): boolean {
   const base = pa & ~PAGE_MASK;
   return legalGpa(vcpu, base) && legalGpa(vcpu, base + bytes - 1n);
+}
+
+/** Not kvm_vcpu_is_legal_cr3. */
+function illegalCr3(context: RuleContext, cr3: bigint): boolean {
+  return !legalCr3(context.vcpu, cr3) || setsReserved(context, 'cr3', cr3);
+}
+
+function refused(kernel: KernelFacts): RefusedBits {
+  return kernel.refused ?? REFUSED_EVERYWHERE;
 }
 
 function nwWithoutCd(cr0: bigint): boolean {

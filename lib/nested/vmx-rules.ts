@@ -1,5 +1,6 @@
-// The rules of vmx_set_nested_state (arch/x86/kvm/vmx/nested.c), one row a rule, in the kernel's order.
-// Read by rules.ts, whose head says what a row means and what is left to the kernel.
+// The rules of vmx_set_nested_state (arch/x86/kvm/vmx/nested.c), one row a rule, in the kernel's order: those of the
+// header and the sizes here, the consistency checks of a state in guest mode in vmx-control-rules.ts,
+// vmx-host-rules.ts and vmx-guest-rules.ts. Read by rules.ts, whose head says what a row means.
 
 import { read } from './codec.js';
 import {
@@ -20,46 +21,18 @@ import {
 } from './layout.js';
 import {
   always,
-  CR0,
   hasFlag,
-  legalCr3,
   legalGpa,
-  legalPage,
   PAGE_MASK,
   type Rule,
   type RuleContext,
   type Section,
-  type VcpuFacts,
   varying,
 } from './rule.js';
-
-/** Bits of the VMCS controls (SDM volume 3, 25.6). */
-const PIN = { NMI_EXITING: 1 << 3, VIRTUAL_NMIS: 1 << 5 } as const;
-const PROC = { TPR_SHADOW: 1 << 21, NMI_WINDOW: 1 << 22, IO_BITMAPS: 1 << 25, MSR_BITMAPS: 1 << 28 } as const;
-const PROC_SECONDARY = 1 << 31;
-const SECONDARY = {
-  APIC_ACCESSES: 1 << 0,
-  VPID: 1 << 5,
-  UNRESTRICTED_GUEST: 1 << 7,
-  SHADOW_VMCS: 1 << 14,
-} as const;
-const SHADOW_INDICATOR = 1 << 31;
-const ACTIVITY_SHUTDOWN = 2;
-const ACTIVITY_LAST = 3;
-
-/** VMX capability MSRs (SDM volume 3, appendix A). For controls: low half must be 1, high half may be 1. */
-const MSR = {
-  MISC: 0x485,
-  CR0_FIXED0: 0x486,
-  CR0_FIXED1: 0x487,
-  CR4_FIXED0: 0x488,
-  CR4_FIXED1: 0x489,
-  PROCBASED_CTLS2: 0x48b,
-  TRUE_PINBASED_CTLS: 0x48d,
-  TRUE_PROCBASED_CTLS: 0x48e,
-  TRUE_EXIT_CTLS: 0x48f,
-  TRUE_ENTRY_CTLS: 0x490,
-} as const;
+import { hasSecondary, SECONDARY, SHADOW_INDICATOR } from './vmx-conditions.js';
+import { VMX_CONTROL_RULES } from './vmx-control-rules.js';
+import { VMX_GUEST_RULES } from './vmx-guest-rules.js';
+import { VMX_HOST_RULES } from './vmx-host-rules.js';
 
 const VMX_FORMAT_RULES = [
   always({
@@ -291,222 +264,6 @@ const VMX_SHADOW_RULES = [
   }),
 ] as const satisfies readonly Rule[];
 
-/** The consistency checks that are decided by the vmcs12, the capability MSRs and the address width. */
-const VMX_GUEST_RULES = [
-  always({
-    reason: 'VMX_PIN_CONTROLS_UNSUPPORTED',
-    field: 'vmcs12.pin_based_vm_exec_control',
-    message:
-      'The pin-based controls are not ones that IA32_VMX_TRUE_PINBASED_CTLS (48Dh) of this vCPU allows.',
-    source: 'nested_check_vm_execution_controls',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalControl(vcpu, MSR.TRUE_PINBASED_CTLS, read(view, VMCS12.pin_based_vm_exec_control)),
-  }),
-  always({
-    reason: 'VMX_PROC_CONTROLS_UNSUPPORTED',
-    field: 'vmcs12.cpu_based_vm_exec_control',
-    message:
-      'The processor-based controls are not ones that IA32_VMX_TRUE_PROCBASED_CTLS (48Eh) of this vCPU allows.',
-    source: 'nested_check_vm_execution_controls',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalControl(vcpu, MSR.TRUE_PROCBASED_CTLS, read(view, VMCS12.cpu_based_vm_exec_control)),
-  }),
-  always({
-    reason: 'VMX_SECONDARY_CONTROLS_UNSUPPORTED',
-    field: 'vmcs12.secondary_vm_exec_control',
-    message: 'The secondary controls are not ones that IA32_VMX_PROCBASED_CTLS2 (48Bh) of this vCPU allows.',
-    source: 'nested_check_vm_execution_controls',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      hasProc(view, PROC_SECONDARY) && !legalControl(vcpu, MSR.PROCBASED_CTLS2, secondaryControls(view)),
-  }),
-  always({
-    reason: 'VMX_CR3_TARGET_COUNT_UNSUPPORTED',
-    field: 'vmcs12.cr3_target_count',
-    message: 'There are more CR3-target values than IA32_VMX_MISC (485h) of this vCPU allows.',
-    source: 'nested_check_vm_execution_controls',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) => {
-      const misc = vcpu.vmxCapabilityMsrs.get(MSR.MISC);
-      return misc !== undefined && read(view, VMCS12.cr3_target_count) > Number((misc >> 16n) & 0x1ffn);
-    },
-  }),
-  always({
-    reason: 'VMX_IO_BITMAP_A_ILLEGAL',
-    field: 'vmcs12.io_bitmap_a',
-    message: "The address of I/O bitmap A is not a page within the guest's physical address width.",
-    source: 'nested_vmx_check_io_bitmap_controls',
-    needs: ['cpuid'],
-    violated: ({ view, vcpu }) =>
-      hasProc(view, PROC.IO_BITMAPS) && !legalPage(vcpu, read(view, VMCS12.io_bitmap_a)),
-  }),
-  always({
-    reason: 'VMX_IO_BITMAP_B_ILLEGAL',
-    field: 'vmcs12.io_bitmap_b',
-    message: "The address of I/O bitmap B is not a page within the guest's physical address width.",
-    source: 'nested_vmx_check_io_bitmap_controls',
-    needs: ['cpuid'],
-    violated: ({ view, vcpu }) =>
-      hasProc(view, PROC.IO_BITMAPS) && !legalPage(vcpu, read(view, VMCS12.io_bitmap_b)),
-  }),
-  always({
-    reason: 'VMX_MSR_BITMAP_ILLEGAL',
-    field: 'vmcs12.msr_bitmap',
-    message: "The address of the MSR bitmap is not a page within the guest's physical address width.",
-    source: 'nested_vmx_check_msr_bitmap_controls',
-    needs: ['cpuid'],
-    violated: ({ view, vcpu }) =>
-      hasProc(view, PROC.MSR_BITMAPS) && !legalPage(vcpu, read(view, VMCS12.msr_bitmap)),
-  }),
-  always({
-    reason: 'VMX_VIRTUAL_APIC_PAGE_ILLEGAL',
-    field: 'vmcs12.virtual_apic_page_addr',
-    message: "The address of the virtual-APIC page is not a page within the guest's physical address width.",
-    source: 'nested_vmx_check_tpr_shadow_controls',
-    needs: ['cpuid'],
-    violated: ({ view, vcpu }) =>
-      hasProc(view, PROC.TPR_SHADOW) && !legalPage(vcpu, read(view, VMCS12.virtual_apic_page_addr)),
-  }),
-  always({
-    reason: 'VMX_APIC_ACCESS_PAGE_ILLEGAL',
-    field: 'vmcs12.apic_access_addr',
-    message: "The address of the APIC-access page is not a page within the guest's physical address width.",
-    source: 'nested_vmx_check_apic_access_controls',
-    needs: ['cpuid'],
-    violated: ({ view, vcpu }) =>
-      hasSecondary(view, SECONDARY.APIC_ACCESSES) && !legalPage(vcpu, read(view, VMCS12.apic_access_addr)),
-  }),
-  always({
-    reason: 'VMX_VIRTUAL_NMIS_WITHOUT_NMI_EXITING',
-    field: 'vmcs12.pin_based_vm_exec_control',
-    message: 'Virtual NMIs need NMI exiting.',
-    source: 'nested_vmx_check_nmi_controls',
-    needs: [],
-    violated: ({ view }) => hasPin(view, PIN.VIRTUAL_NMIS) && !hasPin(view, PIN.NMI_EXITING),
-  }),
-  always({
-    reason: 'VMX_NMI_WINDOW_WITHOUT_VIRTUAL_NMIS',
-    field: 'vmcs12.cpu_based_vm_exec_control',
-    message: 'NMI-window exiting needs virtual NMIs.',
-    source: 'nested_vmx_check_nmi_controls',
-    needs: [],
-    violated: ({ view }) => hasProc(view, PROC.NMI_WINDOW) && !hasPin(view, PIN.VIRTUAL_NMIS),
-  }),
-  always({
-    reason: 'VMX_VPID_ZERO',
-    field: 'vmcs12.virtual_processor_id',
-    message: "L2's VPID must not be 0, which is the host's.",
-    source: 'nested_check_vm_execution_controls',
-    needs: [],
-    violated: ({ view }) =>
-      hasSecondary(view, SECONDARY.VPID) && read(view, VMCS12.virtual_processor_id) === 0,
-  }),
-  always({
-    reason: 'VMX_EXIT_CONTROLS_UNSUPPORTED',
-    field: 'vmcs12.vm_exit_controls',
-    message: 'The VM-exit controls are not ones that IA32_VMX_TRUE_EXIT_CTLS (48Fh) of this vCPU allows.',
-    source: 'nested_check_vm_exit_controls',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalControl(vcpu, MSR.TRUE_EXIT_CTLS, read(view, VMCS12.vm_exit_controls)),
-  }),
-  always({
-    reason: 'VMX_ENTRY_CONTROLS_UNSUPPORTED',
-    field: 'vmcs12.vm_entry_controls',
-    message: 'The VM-entry controls are not ones that IA32_VMX_TRUE_ENTRY_CTLS (490h) of this vCPU allows.',
-    source: 'nested_check_vm_entry_controls',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalControl(vcpu, MSR.TRUE_ENTRY_CTLS, read(view, VMCS12.vm_entry_controls)),
-  }),
-  always({
-    reason: 'VMX_HOST_CR0_UNSUPPORTED',
-    field: 'vmcs12.host_cr0',
-    message: "L1's CR0 is not one that IA32_VMX_CR0_FIXED0 and _FIXED1 (486h, 487h) of this vCPU allow.",
-    source: 'nested_vmx_check_host_state',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalFixed(vcpu, MSR.CR0_FIXED0, MSR.CR0_FIXED1, read(view, VMCS12.host_cr0), 0n),
-  }),
-  always({
-    reason: 'VMX_HOST_CR4_UNSUPPORTED',
-    field: 'vmcs12.host_cr4',
-    message: "L1's CR4 is not one that IA32_VMX_CR4_FIXED0 and _FIXED1 (488h, 489h) of this vCPU allow.",
-    source: 'nested_vmx_check_host_state',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalFixed(vcpu, MSR.CR4_FIXED0, MSR.CR4_FIXED1, read(view, VMCS12.host_cr4), 0n),
-  }),
-  always({
-    reason: 'VMX_HOST_CR3_ILLEGAL',
-    field: 'vmcs12.host_cr3',
-    message: "L1's CR3 is beyond the guest's physical address width.",
-    source: 'nested_vmx_check_host_state',
-    needs: ['cpuid'],
-    violated: (context) => !legalCr3(context, read(context.view, VMCS12.host_cr3)),
-  }),
-  always({
-    reason: 'VMX_HOST_CS_SELECTOR_ZERO',
-    field: 'vmcs12.host_cs_selector',
-    message: "L1's CS selector must not be 0.",
-    source: 'nested_vmx_check_host_state',
-    needs: [],
-    violated: ({ view }) => read(view, VMCS12.host_cs_selector) === 0,
-  }),
-  always({
-    reason: 'VMX_HOST_TR_SELECTOR_ZERO',
-    field: 'vmcs12.host_tr_selector',
-    message: "L1's TR selector must not be 0.",
-    source: 'nested_vmx_check_host_state',
-    needs: [],
-    violated: ({ view }) => read(view, VMCS12.host_tr_selector) === 0,
-  }),
-  always({
-    reason: 'VMX_GUEST_CR0_UNSUPPORTED',
-    field: 'vmcs12.guest_cr0',
-    message: "L2's CR0 is not one that IA32_VMX_CR0_FIXED0 and _FIXED1 (486h, 487h) of this vCPU allow.",
-    source: 'nested_vmx_check_guest_state',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) => {
-      const waived = hasSecondary(view, SECONDARY.UNRESTRICTED_GUEST) ? CR0.PE | CR0.PG : 0n;
-      return !legalFixed(vcpu, MSR.CR0_FIXED0, MSR.CR0_FIXED1, read(view, VMCS12.guest_cr0), waived);
-    },
-  }),
-  always({
-    reason: 'VMX_GUEST_CR4_UNSUPPORTED',
-    field: 'vmcs12.guest_cr4',
-    message: "L2's CR4 is not one that IA32_VMX_CR4_FIXED0 and _FIXED1 (488h, 489h) of this vCPU allow.",
-    source: 'nested_vmx_check_guest_state',
-    needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) =>
-      !legalFixed(vcpu, MSR.CR4_FIXED0, MSR.CR4_FIXED1, read(view, VMCS12.guest_cr4), 0n),
-  }),
-  always({
-    reason: 'VMX_LINK_POINTER_ILLEGAL',
-    field: 'vmcs12.vmcs_link_pointer',
-    message: "The VMCS link pointer is neither ~0 nor a page within the guest's physical address width.",
-    source: 'nested_vmx_check_vmcs_link_ptr',
-    needs: ['cpuid'],
-    violated: ({ view, vcpu }) => {
-      const link = read(view, VMCS12.vmcs_link_pointer);
-      return link !== NO_ADDRESS && !legalPage(vcpu, link);
-    },
-  }),
-  always({
-    reason: 'VMX_GUEST_ACTIVITY_STATE_ILLEGAL',
-    field: 'vmcs12.guest_activity_state',
-    message: "L2's activity state must be active (0), HLT (1) or wait-for-SIPI (3).",
-    source: 'nested_check_guest_non_reg_state',
-    needs: [],
-    violated: ({ view }) => {
-      const activity = read(view, VMCS12.guest_activity_state);
-      return activity === ACTIVITY_SHUTDOWN || activity > ACTIVITY_LAST;
-    },
-  }),
-] as const satisfies readonly Rule[];
-
 export const VMX_SECTIONS = [
   { reached: onVmx, rules: VMX_FORMAT_RULES },
   { reached: (c) => onVmx(c) && !vmxon(c.view), rules: VMX_OFF_RULES },
@@ -516,6 +273,8 @@ export const VMX_SECTIONS = [
   { reached: hasVmcs12, rules: VMX_CURRENT_RULES },
   { reached: hasGuestVmcs12, rules: VMX_SHADOW_SIZE_RULES },
   { reached: hasShadowVmcs12, rules: VMX_SHADOW_RULES },
+  { reached: hasGuestVmcs12, rules: VMX_CONTROL_RULES },
+  { reached: hasGuestVmcs12, rules: VMX_HOST_RULES },
   { reached: hasGuestVmcs12, rules: VMX_GUEST_RULES },
 ] as const satisfies readonly Section[];
 
@@ -566,44 +325,4 @@ function shadowLinked(view: DataView): boolean {
 
 function hasSmmFlag(view: DataView, flag: number): boolean {
   return (read(view, VMX_HEADER['smm.flags']) & flag) !== 0;
-}
-
-function hasPin(view: DataView, control: number): boolean {
-  return (read(view, VMCS12.pin_based_vm_exec_control) & control) !== 0;
-}
-
-function hasProc(view: DataView, control: number): boolean {
-  return (read(view, VMCS12.cpu_based_vm_exec_control) & control) !== 0;
-}
-
-function hasSecondary(view: DataView, control: number): boolean {
-  return (secondaryControls(view) & control) !== 0;
-}
-
-/** The secondary controls, all 0 unless the primary ones activate them. */
-function secondaryControls(view: DataView): number {
-  return hasProc(view, PROC_SECONDARY) ? read(view, VMCS12.secondary_vm_exec_control) : 0;
-}
-
-/** vmx_control_verify: bits of the MSR's low half are set, bits outside its high half are clear. */
-function legalControl(vcpu: VcpuFacts, msr: number, control: number): boolean {
-  const capability = vcpu.vmxCapabilityMsrs.get(msr);
-  if (capability === undefined) return true;
-  const mustBeOne = Number(capability & 0xffff_ffffn);
-  const mayBeOne = Number((capability >> 32n) & 0xffff_ffffn);
-  return (mustBeOne & ~control) === 0 && (control & ~mayBeOne) === 0;
-}
-
-/** fixed_bits_valid: bits of FIXED0 (but for `waived`) are set, bits outside FIXED1 are clear. */
-function legalFixed(
-  vcpu: VcpuFacts,
-  fixed0Msr: number,
-  fixed1Msr: number,
-  value: bigint,
-  waived: bigint,
-): boolean {
-  const fixed0 = vcpu.vmxCapabilityMsrs.get(fixed0Msr);
-  const fixed1 = vcpu.vmxCapabilityMsrs.get(fixed1Msr);
-  if (fixed0 === undefined || fixed1 === undefined) return true;
-  return (fixed0 & ~waived & ~value) === 0n && (value & ~fixed1) === 0n;
 }

@@ -2,7 +2,7 @@
 // reads back; after any failure the vCPU is put back to what it held.
 
 import { VcpudError } from '../errors/vcpud-error.js';
-import { vcpuFacts } from '../kvm/vcpu-facts.js';
+import { liveVcpuFacts } from '../kvm/vcpu-facts.js';
 import { type ByteRange, compareNestedStates } from '../nested/compare.js';
 import { MIN_BUFFER_BYTES } from '../nested/layout.js';
 import type { KernelFacts, VcpuFacts } from '../nested/rule.js';
@@ -34,7 +34,7 @@ export function requireValid(bytes: Uint8Array, facts: VcpuFacts, rules: NestedR
 }
 
 function ruleError(
-  { reason, message, field, errno, source }: RuleViolation,
+  { reason, message, field, errno, returns, source }: RuleViolation,
   path: string,
   further: readonly RuleViolation[],
 ): VcpudError {
@@ -45,7 +45,8 @@ function ruleError(
       reason: other.reason,
       message: other.message,
     })),
-    metadata: { errno, field, source },
+    // As nestedRefused has it: one or the other.
+    metadata: { ...(returns === undefined ? { errno } : { return_value: String(returns) }), field, source },
   });
 }
 
@@ -71,16 +72,16 @@ export interface NestedSet {
 }
 
 /** Throws the error of the rules that a state breaks on the vCPU as it is; changes nothing. It must be out of KVM_RUN. */
-export function checkNestedStateFor(vcpu: KernelVcpu, bytes: Uint8Array, rules: NestedRules): void {
+export function checkNestedStateFor(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): void {
   requireNested(vcpu);
-  requireValid(bytes, vcpuFacts(captureVcpu(vcpu, getNested)), rules, PATH);
+  requireValid(bytes, factsOf(vcpu, captureVcpu(vcpu, getNested)), rules, PATH);
 }
 
 /** Checks a nested state against the vCPU as it is, and sets it. The vCPU must be out of KVM_RUN. */
 export function setNestedState(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): NestedSet {
   requireNested(vcpu);
   const former = captureVcpu(vcpu, getNested);
-  requireValid(bytes, vcpuFacts(former), rules, PATH);
+  requireValid(bytes, factsOf(vcpu, former), rules, PATH);
   return setOrPutBack(vcpu, bytes, former, (cause) => {
     rules.unexplained.count += 1;
     return nestedRefused(PATH, cause);
@@ -94,7 +95,7 @@ export function setNestedState(vcpu: StateVcpu, bytes: Uint8Array, rules: Nested
 export function setNestedStateUnchecked(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): NestedSet {
   requireNested(vcpu);
   const former = captureVcpu(vcpu, getNested);
-  const facts = vcpuFacts(former);
+  const facts = factsOf(vcpu, former);
   const first = checkNestedState(bytes, facts, rules);
   if (first?.field === 'bytes') throw ruleError(first, PATH, []);
   return setOrPutBack(vcpu, bytes, former, (cause) => {
@@ -109,6 +110,11 @@ export function setNestedStateUnchecked(vcpu: StateVcpu, bytes: Uint8Array, rule
 }
 
 const PATH = 'nested_state.data';
+
+/** What the rules ask of a vCPU that holds this. */
+export function factsOf(vcpu: StateVcpu, former: VcpuSnapshot): VcpuFacts {
+  return liveVcpuFacts(former, (gpa, bytes) => vcpu.readGuest(gpa, bytes));
+}
 
 function setOrPutBack(
   vcpu: StateVcpu,

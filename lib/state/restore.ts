@@ -51,8 +51,10 @@ export function requireRestorable(
     if (snapshot.nested !== undefined) throw nestedNotSupported();
     return;
   }
-  // The rules see the registers that the vCPU is about to hold, which come with the state.
-  requireValid(snapshot.nested ?? Buffer.alloc(0), vcpuFacts(snapshot), rules, `${path}.nested_state.data`);
+  // The rules see the registers that the vCPU is about to hold, which come with the state, and its guest's memory.
+  const readGuest = (gpa: bigint, bytes: number) => vcpu.readGuest(gpa, bytes);
+  const facts = { ...vcpuFacts(snapshot), readGuest };
+  requireValid(snapshot.nested ?? Buffer.alloc(0), facts, rules, `${path}.nested_state.data`);
 }
 
 /** The error for a step that failed. */

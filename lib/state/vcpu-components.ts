@@ -48,6 +48,8 @@ export interface KernelVcpu {
 export interface StateVcpu extends KernelVcpu {
   /** Ends what the exit that stopped the vCPU left half done; its registers are of no meaning afterwards. */
   dropPendingAccess(): void;
+  /** Guest memory at once; undefined for a range that no one region of the VM holds whole. */
+  readGuest(gpa: bigint, bytes: number): Uint8Array | undefined;
 }
 
 const has = (shape: VcpuShape, cap: CapName): boolean => (shape.capabilities.get(cap) ?? 0) > 0;

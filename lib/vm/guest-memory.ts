@@ -143,6 +143,15 @@ export class GuestMemory {
     if (this.closing) throw VcpudError.of('VM_DELETED', 'the VM was deleted while its memory was in use');
   }
 
+  /** A few bytes at once; undefined where no one region holds them all, or the VM is gone. */
+  readNow(gpa: bigint, bytes: number): Buffer | undefined {
+    const region = this.placed.find((r) => gpa >= r.gpa && gpa + BigInt(bytes) <= r.gpa + r.bytes);
+    if (region === undefined || this.closing) return undefined;
+    const buffer = Buffer.alloc(bytes);
+    readSync(this.fd, buffer, 0, bytes, region.offset + Number(gpa - region.gpa));
+    return buffer;
+  }
+
   /** Checks that a range lies within one region. */
   check(gpa: bigint, bytes: bigint): void {
     this.locate(gpa, bytes);

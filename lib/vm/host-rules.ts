@@ -3,9 +3,10 @@
 
 import { SREGS_LAYOUT } from '../kvm/abi.js';
 import { hidingNpt, setCpuid } from '../kvm/cpuid.js';
+import { msrRows, readMsrs } from '../kvm/msrs.js';
 import type { SystemPort } from '../kvm/port.js';
-import { PROBES, RESERVED_PROBES, VALID_STATE } from '../nested/probes.js';
-import { RESERVED_EVERYWHERE } from '../nested/rule.js';
+import { kernelReservedBits } from '../kvm/reserved-bits.js';
+import { PROBES, REFUSED_BIT_PROBES, VALID_STATE } from '../nested/probes.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
 import { COMPONENTS, type KernelVcpu } from '../state/vcpu-components.js';
@@ -19,8 +20,7 @@ const EFER_SVME = 1n << 12n;
 /** Asks the kernel. On a host without nested state no rule is ever asked for. */
 export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
   const { format, maxBytes } = host.nested;
-  const nothing = { enforced: new Set<string>(), reserved: RESERVED_EVERYWHERE, unexplained: { count: 0 } };
-  if (format === undefined) return { format: 'SVM', ...nothing };
+  if (format === undefined) return { format: 'SVM', enforced: new Set(), unexplained: { count: 0 } };
   const vm = kvm.createVm();
   const port = vm.createVcpu(0);
   try {
@@ -51,25 +51,38 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
         return false;
       }
     };
+    const reserved = kernelReservedBits(host.supportedCpuid);
+    const vmx = new Map(
+      msrRows(
+        readMsrs(
+          port,
+          host.vmxCapabilityMsrs.map(({ index }) => index),
+        ).entries,
+      ).map(({ index, value }) => [index, value]),
+    );
     prepare(format === 'SVM');
-    if (!accepts(VALID_STATE[format]())) return { format, ...nothing };
+    if (!accepts(VALID_STATE[format](vmx)))
+      return { format, enforced: new Set(), reserved, unexplained: { count: 0 } };
     const refused = (stateWith: ((bit: bigint) => Uint8Array) | undefined): bigint =>
       stateWith === undefined
         ? 0n
         : BITS.filter((bit) => !accepts(stateWith(bit))).reduce((mask, bit) => mask | bit, 0n);
-    const { cr4, efer } = RESERVED_PROBES[format];
-    const reserved = { cr4: refused(cr4), efer: refused(efer) };
+    const { cr4, efer } = REFUSED_BIT_PROBES[format];
+    const refusedBits = { cr4: refused(cr4), efer: refused(efer) };
     const enforced = PROBES[format].filter(({ svme, withoutNpt, states }) => {
-      setCpuid(port, withoutNpt ? hidingNpt(host.supportedCpuid) : host.supportedCpuid);
-      return states(host.physicalAddressBits).every((state) => {
+      if (withoutNpt) setCpuid(port, hidingNpt(host.supportedCpuid));
+      const refusesAll = states(host.physicalAddressBits, vmx).every((state) => {
         prepare(svme);
         return !accepts(state);
       });
+      if (withoutNpt) setCpuid(port, host.supportedCpuid);
+      return refusesAll;
     });
     return {
       format,
       enforced: new Set(enforced.map(({ reason }) => reason)),
       reserved,
+      refused: refusedBits,
       unexplained: { count: 0 },
     };
   } finally {

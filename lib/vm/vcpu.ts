@@ -7,6 +7,7 @@ import { setCpuid, withApicId } from '../kvm/cpuid.js';
 import type { VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
 import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
+import type { GuestMemory } from './guest-memory.js';
 import type { HostProfile } from './host.js';
 import { type RunnerEvents, VcpuRunner } from './vcpu-runner.js';
 import type { ParkReason } from './vcpu-thread-protocol.js';
@@ -30,6 +31,7 @@ export class Vcpu implements StateVcpu {
   ended: Exclude<ParkReason, { kind: 'asked' }> | undefined;
   /** Absent where the driver runs no guests. */
   private readonly runner: VcpuRunner | undefined;
+  private readonly memory: GuestMemory;
   private getting: Promise<NestedCapture> | undefined;
   private getQueued: Promise<NestedCapture> | undefined;
   private closed = false;
@@ -40,8 +42,10 @@ export class Vcpu implements StateVcpu {
     shape: VcpuShape,
     powerOn: VcpuSnapshot,
     runner: VcpuRunner | undefined,
+    memory: GuestMemory,
   ) {
     this.index = index;
+    this.memory = memory;
     this.port = port;
     this.shape = shape;
     this.powerOn = powerOn;
@@ -55,6 +59,7 @@ export class Vcpu implements StateVcpu {
     host: HostProfile,
     irqchip: boolean,
     capabilities: HostProfile['capabilities'],
+    memory: GuestMemory,
     events: Omit<RunnerEvents, 'parkedByItself'> & { ended(vcpu: Vcpu): void },
   ): Promise<Vcpu> {
     const port = vm.createVcpu(index);
@@ -84,7 +89,7 @@ export class Vcpu implements StateVcpu {
           },
         );
       const runner = port.run === undefined ? undefined : await startRunner(port.run);
-      vcpu = new Vcpu(index, port, shape, powerOn, runner);
+      vcpu = new Vcpu(index, port, shape, powerOn, runner, memory);
       return vcpu;
     } catch (error) {
       port.close();
@@ -112,6 +117,10 @@ export class Vcpu implements StateVcpu {
   /** Brings it out of the guest. */
   async park(): Promise<void> {
     await this.runner?.park();
+  }
+
+  readGuest(gpa: bigint, bytes: number): Uint8Array | undefined {
+    return this.memory.readNow(gpa, bytes);
   }
 
   /** Ends what its last exit left half done; it must be parked, and be given another state next. */

@@ -4,13 +4,13 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { CAP, type CapName, KVM } from '../kvm/abi.js';
 import type { IoctlPort, SystemPort, VmPort } from '../kvm/port.js';
-import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import type { ByteRange } from '../nested/compare.js';
 import type { VcpuFacts } from '../nested/rule.js';
 import { KernelError } from '../os/kernel-error.js';
 import { nestedNotSupported } from '../state/nested-access.js';
 import {
   checkNestedStateFor,
+  factsOf,
   type NestedRules,
   type NestedSet,
   setNestedState,
@@ -151,7 +151,7 @@ export class Vm {
     if (this.config.pit) this.port.ioctl(KVM.CREATE_PIT2, Buffer.alloc(64));
     for (let index = 0; index < this.config.vcpuCount; index += 1) {
       this.vcpus.push(
-        await Vcpu.create(this.port, index, host, this.config.irqchip, this.capabilities, {
+        await Vcpu.create(this.port, index, host, this.config.irqchip, this.capabilities, this.memory, {
           console: (data, time) => this.console(index, data, time),
           ended: (vcpu) => this.vcpuEnded(vcpu),
           died: (error) => this.vcpuDied(index, error),
@@ -238,7 +238,7 @@ export class Vm {
   async factsOf(caller: Caller, index: number): Promise<VcpuFacts> {
     const vcpu = this.vcpu(index);
     if (vcpu.shape.nested === undefined) throw nestedNotSupported();
-    return vcpuFacts((await this.captureVcpu(caller, index)).state);
+    return factsOf(vcpu, (await this.captureVcpu(caller, index)).state);
   }
 
   /** Throws the error of the rules that a nested state breaks. The VM must be paused. */

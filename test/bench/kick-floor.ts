@@ -10,8 +10,8 @@ import { INTERRUPT_SIGNAL, tgkill, viewOf } from '../../lib/os/libc.js';
 import { GuestMemory } from '../../lib/vm/guest-memory.js';
 import { probeHost } from '../../lib/vm/host.js';
 import { monotonicMs } from '../../lib/vm/vcpu-thread-protocol.js';
-import { type GuestParameters, guestImage, guestShape } from '../guests/svm-l1/guest.js';
-import { areaGpa, COUNTER, COUNTERS_BYTES } from '../guests/svm-l1/layout.js';
+import { type GuestParameters, guestImage, guestKind, guestShape } from '../guests/guest.js';
+import { areaGpa, COUNTER, COUNTERS_BYTES } from '../guests/layout.js';
 import { FLOOR_TIME, FLOOR_WANT, FLOOR_WORD, type FloorStart } from './kick-floor-words.js';
 
 /** How long the guest runs, at least, before its next kick. */
@@ -37,7 +37,8 @@ export class KickFloor {
       bytes: BigInt(sizeBytes),
     }));
     const memory = GuestMemory.create('bench-floor', regions);
-    for (const { gpa, data } of guestImage(parameters)) await memory.write(BigInt(gpa), data);
+    const image = guestImage(guestKind(profile.vendor), parameters);
+    for (const { gpa, data } of image) await memory.write(BigInt(gpa), data);
     const vm = kvm.createVm();
     memory.giveTo(vm);
     const vcpu = vm.createVcpu(0);

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { hasKvm, hasNestedKvm } from '../harness/host-kind.js';
+import { hasKvm, nestedKvm } from '../harness/host-kind.js';
 import { DEFAULTS, runInTestbed, TestbedProblem } from '../testbed/run.js';
 import { CASES } from './cases.js';
 import { type Place, table } from './row.js';
@@ -70,7 +70,7 @@ async function emulated(names: readonly string[]): Promise<RunResult> {
 }
 
 async function measure(names: readonly string[]): Promise<RunResult[]> {
-  if (hasNestedKvm()) return [await here(names)];
+  if (nestedKvm() !== undefined) return [await here(names)];
   const withoutNesting = CASES.filter(({ name, nesting }) => !nesting && names.includes(name)).map(
     ({ name }) => name,
   );

@@ -3,8 +3,8 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { VcpudClient } from '../../lib/api/client.js';
-import { createGuest, type GuestParameters, NORMAL } from '../guests/svm-l1/guest.js';
-import { PARAMETER, PARAMETERS_GPA } from '../guests/svm-l1/layout.js';
+import { createGuest, type GuestParameters, NORMAL } from '../guests/guest.js';
+import { PARAMETER, PARAMETERS_GPA } from '../guests/layout.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 import { countersOf, Watcher } from '../harness/watcher.js';
 import { isLive, MeasuredClient } from './measured-client.js';

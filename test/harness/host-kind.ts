@@ -19,5 +19,11 @@ function hostProfile(): HostProfile | undefined {
 /** Whether this machine has a KVM that vcpud can use. */
 export const hasKvm = (): boolean => hostProfile() !== undefined;
 
-/** Whether this machine's own KVM has nested state. */
-export const hasNestedKvm = (): boolean => hostProfile()?.nested.enabled ?? false;
+export type CpuKind = 'amd' | 'intel';
+
+/** Whose CPU this machine's own KVM has nested state of; undefined where it has none. */
+export function nestedKvm(): CpuKind | undefined {
+  const nested = hostProfile()?.nested;
+  if (nested?.enabled !== true) return undefined;
+  return nested.format === 'VMX' ? 'intel' : 'amd';
+}

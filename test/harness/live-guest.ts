@@ -9,7 +9,7 @@ import type { NestedState__Output } from '../../protos/gen/vcpud/v1/NestedState.
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
-import { type Counters, createGuest, type GuestParameters, readCounters } from '../guests/svm-l1/guest.js';
+import { type Counters, createGuest, type GuestParameters, readCounters } from '../guests/guest.js';
 import { Watcher } from './watcher.js';
 
 /** A VM by the client that reaches its vcpud. */

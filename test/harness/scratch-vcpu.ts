@@ -45,6 +45,7 @@ export function createScratchVcpu(): ScratchVcpu {
     port,
     shape: { capabilities, irqchip: false, msrIndices, nested: { format, maxBytes } },
     dropPendingAccess: () => undefined, // it never runs
+    readGuest: () => undefined, // its VM has no memory
   };
   return {
     vcpu,

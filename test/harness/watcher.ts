@@ -93,7 +93,7 @@ export class Watcher {
   }
 }
 
-/** What a guest line of svm-l1 says: `cpu=0 l1=123 l2=8060928`. */
+/** What a guest line says: `cpu=0 l1=123 l2=8060928`. */
 export function countersOf(line: string): { l1: bigint; l2: bigint } | undefined {
   const match = /^cpu=\d+ l1=(\d+) l2=(\d+)$/.exec(line);
   return match?.[1] === undefined || match[2] === undefined

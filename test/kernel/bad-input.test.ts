@@ -116,6 +116,11 @@ const VCPU_NAMED: readonly Named[] = [
     request: (name) => ({ name, nestedState: nestedOf(svmHeaderOnly()) }),
   },
   {
+    rpc: 'ValidateNestedState',
+    field: 'name',
+    request: (name) => ({ name, nestedState: nestedOf(svmHeaderOnly()) }),
+  },
+  {
     rpc: 'BatchGetNestedStates',
     field: 'names[1]',
     request: (name) => ({ parent: 'vms/-', names: [vcpuName(STILL), name] }),
@@ -462,7 +467,12 @@ const REFUSED_NESTED: ReadonlyArray<{
   {
     what: 'no byte of nested state',
     bytes: () => Buffer.alloc(0),
-    refusal: (path) => ({ code: 'INVALID_ARGUMENT', reason: 'FIELD_REQUIRED', field: path }),
+    refusal: (path) => ({
+      code: 'INVALID_ARGUMENT',
+      reason: 'NESTED_STATE_EMPTY',
+      field: `${path}:bytes`,
+      metadata: { errno: 'EINVAL', source: 'vcpud' },
+    }),
   },
   {
     what: 'half a header',
@@ -505,19 +515,74 @@ const REFUSED_NESTED: ReadonlyArray<{
   },
 ];
 
-const NESTED_ROWS: readonly Row[] = REFUSED_NESTED.flatMap(({ what, bytes, refusal }): Row[] => [
+const described = (part: string, bytes: number): object => ({
+  nestedState: nestedOf(svmHeaderOnly()),
+  described: { format: 'NESTED_STATE_FORMAT_SVM', [part]: Buffer.alloc(bytes) },
+});
+
+/** Targets that ValidateNestedState can't make anything of. */
+const VALIDATE_ROWS: readonly Row[] = [
+  {
+    rpc: 'ValidateNestedState',
+    what: 'no state',
+    request: () => ({}),
+    ...fieldRequired('nested_state'),
+  },
+  {
+    rpc: 'ValidateNestedState',
+    what: 'a described target without a format',
+    request: () => ({ nestedState: nestedOf(svmHeaderOnly()), described: {} }),
+    ...fieldRequired('described.format'),
+  },
+  ...(
+    [
+      ['cpuid', SIZE.cpuidEntry + 1, 'a multiple of 40 bytes'],
+      ['sregs', SIZE.sregs - 1, '312 or 320 bytes'],
+      ['msrs', SIZE.msrEntry - 1, 'a multiple of 16 bytes'],
+      ['events', SIZE.events + 1, '64 bytes'],
+    ] as const
+  ).map(
+    ([part, bytes, expected]): Row => ({
+      rpc: 'ValidateNestedState',
+      what: `a described target with ${bytes} bytes of ${part}`,
+      request: () => described(part, bytes),
+      code: 'INVALID_ARGUMENT',
+      reason: 'STATE_SIZE_WRONG',
+      field: `described.${part}`,
+      metadata: { part, expected },
+    }),
+  ),
+];
+
+const NESTED_ROWS: readonly Row[] = [
+  ...VALIDATE_ROWS,
   {
     rpc: 'SetNestedState',
-    what,
-    request: () => ({ name: vcpuName(STILL), nestedState: nestedOf(bytes()) }),
-    ...refusal('nested_state.data'),
+    what: 'only the checks, and none of them',
+    request: () => ({
+      name: vcpuName(STILL),
+      nestedState: nestedOf(svmHeaderOnly()),
+      validateOnly: true,
+      kernelVerdict: true,
+    }),
+    code: 'INVALID_ARGUMENT',
+    reason: 'FIELDS_EXCLUSIVE',
+    field: 'kernel_verdict',
   },
-  ...stateRows(
-    what,
-    (state) => inGuestMode(state, bytes()),
-    (path) => refusal(`${path}.nested_state.data`),
-  ),
-]);
+  ...REFUSED_NESTED.flatMap(({ what, bytes, refusal }): Row[] => [
+    {
+      rpc: 'SetNestedState',
+      what,
+      request: () => ({ name: vcpuName(STILL), nestedState: nestedOf(bytes()) }),
+      ...refusal('nested_state.data'),
+    },
+    ...stateRows(
+      what,
+      (state) => inGuestMode(state, bytes()),
+      (path) => refusal(`${path}.nested_state.data`),
+    ),
+  ]),
+];
 
 const VCPU_STATE_ROWS: readonly Row[] = [
   ...PARTS.flatMap((part) => [
@@ -735,6 +800,7 @@ const SETS = new Set(['SetNestedState', 'SetVcpuState', 'SetVmState']);
 const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   NESTED_NOT_SUPPORTED: 'without-nesting/',
   VM_DELETED: 'lifecycle.test.ts',
+  GUESTS_NOT_RUN: 'conformance/, on the model driver',
   HOST_RESOURCES: 'leaks.test.ts',
   WATCHER_TOO_SLOW: 'client-gone.test.ts',
   SHUTTING_DOWN: 'serve.test.ts',

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { NORMAL } from '../guests/svm-l1/guest.js';
+import { NORMAL } from '../guests/guest.js';
 import { eventually } from '../harness/eventually.js';
 import { startGuest } from '../harness/live-guest.js';
 import { openFiles, type ProcessFacts, processFacts } from '../harness/process-facts.js';

@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { errorInfoOf } from '../../lib/api/error-details.js';
 import { VMCB12_CONTROL } from '../../lib/nested/layout.js';
 import type { WatchVmResponse__Output } from '../../protos/gen/vcpud/v1/WatchVmResponse.js';
-import { createGuest, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
-import { type SCENE, UNBACKED_GPA, UNHANDLED_PORT } from '../guests/svm-l1/layout.js';
+import { createGuest, NORMAL, readCounters } from '../guests/guest.js';
+import { UNBACKED_GPA, UNHANDLED_PORT } from '../guests/layout.js';
+import type { SceneName } from '../guests/scenes.js';
 import { eventually } from '../harness/eventually.js';
 import { everyVcpuInL2, pauseWhen, startGuest, unlike } from '../harness/live-guest.js';
 import { refusalOf } from '../harness/refusal.js';
@@ -59,8 +60,7 @@ const exits = (events: readonly WatchVmResponse__Output[]): string[] =>
     exit === null || exit === undefined ? [] : [`${exit.vcpuIndex} ${exit.exit}`],
   );
 
-const scene = (which: keyof typeof SCENE) => () =>
-  createGuest(vcpud.client, VM, { ...NORMAL, scene: which }, 1);
+const scene = (which: SceneName) => () => createGuest(vcpud.client, VM, { ...NORMAL, scene: which }, 1);
 const tiny = (code: keyof typeof TINY_CODE) => () => createTiny(vcpud.client, VM, code, ONE);
 
 /** L2 whose MSR permission map lies where the VM has no memory: KVM finds out when it is to run. */

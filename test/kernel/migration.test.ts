@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../lib/migration/migrate.js';
 import { FLAG, HEADER } from '../../lib/nested/layout.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
-import { type Counters, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
-import { CONSOLE_PORT } from '../guests/svm-l1/layout.js';
+import { type Counters, NORMAL, readCounters } from '../guests/guest.js';
+import { CONSOLE_PORT } from '../guests/layout.js';
 import {
   countersWhen,
   everyVcpuInL2,

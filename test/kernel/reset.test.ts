@@ -6,14 +6,9 @@ import { FLAG, FORMAT, HEADER } from '../../lib/nested/layout.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
 import type { NestedState__Output } from '../../protos/gen/vcpud/v1/NestedState.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
-import {
-  createGuest,
-  type GuestParameters,
-  guestShape,
-  NORMAL,
-  readCounters,
-} from '../guests/svm-l1/guest.js';
-import { PARAMETER, PARAMETERS_GPA, SCENE } from '../guests/svm-l1/layout.js';
+import { createGuest, type GuestParameters, guestShape, NORMAL, readCounters } from '../guests/guest.js';
+import { PARAMETER, PARAMETERS_GPA } from '../guests/layout.js';
+import { SCENES } from '../guests/scenes.js';
 import {
   copyMemory,
   countersWhen,
@@ -200,7 +195,7 @@ test.each([
   expectResetState(await reset(vm));
   expect(await runStateOf(vm)).toBe('VM_RUN_STATE_PAUSED');
   expect(await unlikePowerOn(vm)).toEqual([]);
-  await setParameter(vm, 'scene', SCENE.normal);
+  await setParameter(vm, 'scene', SCENES.normal.number);
   await expectToStartAgain(vm, 2n);
   await end(vm, watcher);
 });

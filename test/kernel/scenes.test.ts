@@ -6,8 +6,9 @@ import { EVENTS_LAYOUT } from '../../lib/kvm/abi.js';
 import { FLAG, HEADER, SVM_HEADER, VMCB12_CONTROL, VMCB12_SAVE } from '../../lib/nested/layout.js';
 import { resetNestedState } from '../../lib/nested/reset.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
-import { type GuestParameters, NORMAL, openGate, readCounters } from '../guests/svm-l1/guest.js';
-import { L2_BASE, L2_UNMAPPED, PAGING, VMCB_GPA } from '../guests/svm-l1/layout.js';
+import { type GuestParameters, NORMAL, openGate, readCounters } from '../guests/guest.js';
+import { L2_BASE, L2_UNMAPPED, PAGING } from '../guests/layout.js';
+import { VMCB_GPA } from '../guests/svm-l1/layout.js';
 import {
   copyMemory,
   countersWhen,

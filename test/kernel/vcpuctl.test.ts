@@ -8,8 +8,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { viewOf, write } from '../../lib/nested/codec.js';
 import { VMCB12_CONTROL } from '../../lib/nested/layout.js';
 import type { NestedState__Output } from '../../protos/gen/vcpud/v1/NestedState.js';
-import { createGuest, guestShape, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
-import { L2_BASE, ROM_GPA, VMCB_GPA } from '../guests/svm-l1/layout.js';
+import { createGuest, guestShape, NORMAL, readCounters } from '../guests/guest.js';
+import { L2_BASE, ROM_GPA } from '../guests/layout.js';
+import { VMCB_GPA } from '../guests/svm-l1/layout.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 
 const PROGRAM = 'dist/cli/vcpuctl.js';

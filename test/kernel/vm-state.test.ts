@@ -7,14 +7,9 @@ import { viewOf, write } from '../../lib/nested/codec.js';
 import { SVM_HEADER, VMCB12_CONTROL, VMCB12_SAVE } from '../../lib/nested/layout.js';
 import { resetNestedState } from '../../lib/nested/reset.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
-import {
-  createGuest,
-  type GuestParameters,
-  guestShape,
-  NORMAL,
-  readCounters,
-} from '../guests/svm-l1/guest.js';
-import { AREA_BYTES, VMCB_GPA } from '../guests/svm-l1/layout.js';
+import { createGuest, type GuestParameters, guestShape, NORMAL, readCounters } from '../guests/guest.js';
+import { AREA_BYTES } from '../guests/layout.js';
+import { VMCB_GPA } from '../guests/svm-l1/layout.js';
 import { eventually } from '../harness/eventually.js';
 import {
   copyMemory,

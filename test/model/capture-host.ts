@@ -18,6 +18,10 @@ const U64 = 0xffff_ffff_ffff_ffffn;
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 const big = (value: bigint): string => `${hex(value)}n`;
+const masks = (record: object): string =>
+  `{ ${Object.entries(record)
+    .map(([name, mask]) => `${name}: ${big(mask)}`)
+    .join(', ')} }`;
 const lines = (rows: readonly string[]): string => rows.map((row) => `    ${row},\n`).join('');
 
 function capabilities(kvm: SystemPort): Array<readonly [number, number]> {
@@ -82,7 +86,8 @@ const KERNEL = {
   format: '${rules.format}',
   enforced: new Set([
 ${lines([...rules.enforced].sort().map((reason) => `'${reason}'`))}  ]),
-  reserved: { cr4: ${big(rules.reserved.cr4)}, efer: ${big(rules.reserved.efer)} },
+  reserved: ${masks(rules.reserved ?? {})},
+  refused: ${masks(rules.refused ?? {})},
 } as const;
 
 export const ${name}: ModelHost = {

@@ -1,30 +1,45 @@
-// The cache folder: fetched and unpacked packages, the kernel, and the part of the initramfs that is the
-// same in every run; 0.7 GB. Filled once, under a lock, by a rename; later runs need no network.
+// The cache folder: fetched and unpacked packages, and what is made of them once. Each part is filled when a run
+// first needs it, under a lock, by a rename; later runs need no network.
 //
 //   $VCPUD_CACHE, else $XDG_CACHE_HOME/vcpud, else ~/.cache/vcpud
-//     testbed-1/
-//       root/             the packages, unpacked
+//     testbed-1/          for every host; 0.7 GB
+//       root/             AMD_PACKAGES, unpacked
 //       vmlinux           the kernel, decompressed
 //       amd.cpio          busybox and modules (initramfs.ts)
+//     intel-1/            for the Intel host; 0.4 GB
+//       root/             INTEL_PACKAGES, unpacked
+//       boot.rom          what starts the kernel there (boot-rom.ts)
+//       host-*/           the host, ready to boot (intel-host.ts)
 
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildBootRom } from './boot-rom.js';
 import { amdInitramfs } from './initramfs.js';
-import { compressedVmlinux } from './kernel.js';
-import { fetchPackages, runTool } from './packages.js';
+import { compressedVmlinux, kernelImage } from './kernel.js';
+import { AMD_PACKAGES, fetchPackages, INTEL_PACKAGES, runTool } from './packages.js';
 import { TestbedProblem } from './problem.js';
 import { type Progress, secondsSince } from './progress.js';
 
-/** Raise it when PACKAGES, MODULES or what is made of them changes; older folders can be deleted by hand. */
-const VERSION = 1;
+/**
+ * Raise a part's version when its packages, its modules or what is made of them changes; older folders can be
+ * deleted by hand.
+ */
+const VERSIONS = { testbed: 1, intel: 1 } as const;
 
-/** Where things are in a filled cache. */
+/** Where things are in the filled part that every host needs. */
 export interface Cache {
   readonly root: string;
   readonly vmlinux: string;
   readonly amdInitramfs: string;
+}
+
+/** Where things are in the filled part of the Intel host. */
+export interface IntelCache {
+  readonly folder: string;
+  readonly root: string;
+  readonly bootRom: string;
 }
 
 /** The folder that holds everything the project caches. */
@@ -35,19 +50,64 @@ export function cacheFolder(): string {
   return join(xdg !== undefined && xdg !== '' ? xdg : join(homedir(), '.cache'), 'vcpud');
 }
 
-/** The cache, filled first if this is the first run. */
+/** What every host needs, filled first if this is the first run. */
 export async function filledCache(progress: Progress): Promise<Cache> {
+  return places(await filled('testbed', progress, fill));
+}
+
+/** What the Intel host needs beside it. */
+export async function filledIntelCache(base: Cache, progress: Progress): Promise<IntelCache> {
+  return intelPlaces(await filled('intel', progress, (draft) => fillIntel(base, draft, progress)));
+}
+
+/** A fetched program with its own loader and libraries, such as 'as' or 'objcopy': argv without arguments. */
+export function cachedProgram({ root }: { readonly root: string }, name: string): [string, ...string[]] {
+  const libraries = [join(root, 'lib/x86_64-linux-gnu'), join(root, 'usr/lib/x86_64-linux-gnu')];
+  return [
+    join(root, 'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'),
+    '--library-path',
+    libraries.join(':'),
+    join(root, 'usr/bin', name),
+  ];
+}
+
+/**
+ * `folder`, made by `make` in a draft folder if it is not there. Others that want it at the same time wait for
+ * the one that makes it.
+ */
+export async function madeOnce(
+  folder: string,
+  progress: Progress,
+  make: (draft: string) => Promise<void>,
+): Promise<void> {
+  if (await exists(folder)) return;
+  await underLock(`${folder}.lock`, progress, async () => {
+    if (await exists(folder)) return;
+    const draft = `${folder}.draft`;
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(draft, { recursive: true });
+    await make(draft);
+    await rename(draft, folder);
+  });
+}
+
+async function filled(
+  part: keyof typeof VERSIONS,
+  progress: Progress,
+  fill: (draft: string, progress: Progress) => Promise<void>,
+): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new TestbedProblem(
       `The testbed needs Linux on x86-64; this is ${process.platform} on ${process.arch}.`,
     );
   }
-  const folder = join(cacheFolder(), `testbed-${VERSION}`);
-  if (await exists(folder)) return places(folder);
+  const folder = join(cacheFolder(), `${part}-${VERSIONS[part]}`);
   try {
     await mkdir(cacheFolder(), { recursive: true });
-    await underLock(`${folder}.lock`, progress, async () => {
-      if (!(await exists(folder))) await fill(folder, progress);
+    await madeOnce(folder, progress, async (draft) => {
+      const start = performance.now();
+      await fill(draft, progress);
+      progress(`cache filled in ${secondsSince(start)}: ${folder}`);
     });
   } catch (error) {
     if (error instanceof TestbedProblem || !(error instanceof Error)) throw error;
@@ -55,18 +115,7 @@ export async function filledCache(progress: Progress): Promise<Cache> {
       `The cache ${cacheFolder()} cannot be filled (${error.message}); set VCPUD_CACHE to a writable folder with 1 GB to spare.`,
     );
   }
-  return places(folder);
-}
-
-/** A fetched program with its own loader and libraries, such as 'as' or 'objcopy': argv without arguments. */
-export function cachedProgram(cache: Cache, name: string): [string, ...string[]] {
-  const libraries = [join(cache.root, 'lib/x86_64-linux-gnu'), join(cache.root, 'usr/lib/x86_64-linux-gnu')];
-  return [
-    join(cache.root, 'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'),
-    '--library-path',
-    libraries.join(':'),
-    join(cache.root, 'usr/bin', name),
-  ];
+  return folder;
 }
 
 function places(folder: string): Cache {
@@ -77,27 +126,32 @@ function places(folder: string): Cache {
   };
 }
 
-async function fill(folder: string, progress: Progress): Promise<void> {
-  const start = performance.now();
-  const draft = `${folder}.draft`;
-  await rm(draft, { recursive: true, force: true });
+function intelPlaces(folder: string): IntelCache {
+  return { folder, root: join(folder, 'root'), bootRom: join(folder, 'boot.rom') };
+}
+
+async function fill(draft: string, progress: Progress): Promise<void> {
   const cache = places(draft);
-  await mkdir(cache.root, { recursive: true });
-  await fetchPackages(cache.root, join(draft, 'apt'), progress);
+  await mkdir(cache.root);
+  await fetchPackages(AMD_PACKAGES, cache.root, join(draft, 'apt'), progress);
 
   progress('decompressing the kernel');
-  const image = (await readdir(join(cache.root, 'boot'))).find((file) => file.startsWith('vmlinuz-'));
-  if (image === undefined) throw new TestbedProblem('The fetched kernel package holds no /boot/vmlinuz-*.');
   const payload = `${cache.vmlinux}.xz`;
-  await writeFile(payload, compressedVmlinux(await readFile(join(cache.root, 'boot', image))));
+  await writeFile(payload, compressedVmlinux(await readFile(await kernelImage(cache.root))));
   // --single-stream: the kernel's build appends the unpacked size, which xz would take for a broken stream.
   const [loader, ...args] = cachedProgram(cache, 'xz');
   await runTool(loader, [...args, '--decompress', '--single-stream', payload]);
 
   progress('building the initramfs');
   await writeFile(cache.amdInitramfs, await amdInitramfs(cache.root));
-  await rename(draft, folder);
-  progress(`cache filled in ${secondsSince(start)}: ${folder}`);
+}
+
+async function fillIntel(base: Cache, draft: string, progress: Progress): Promise<void> {
+  const cache = intelPlaces(draft);
+  await mkdir(cache.root);
+  await fetchPackages(INTEL_PACKAGES, cache.root, join(draft, 'apt'), progress);
+  const tool = (name: string) => cachedProgram(base, name);
+  await writeFile(cache.bootRom, await buildBootRom(tool, draft));
 }
 
 const LOCK_BEAT_MS = 2_000;

@@ -4,10 +4,12 @@
 /** One member of an archive; paths are relative, parents come before children. */
 export type CpioEntry =
   | { readonly kind: 'directory'; readonly path: string }
-  | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly data: Uint8Array };
+  | { readonly kind: 'file'; readonly path: string; readonly mode: number; readonly data: Uint8Array }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string };
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
+const S_IFLNK = 0o120000;
 const MAGIC = '070701';
 const TRAILER = 'TRAILER!!!';
 
@@ -19,13 +21,23 @@ export function writeCpio(entries: readonly CpioEntry[]): Buffer {
   const parts: Uint8Array[] = [];
   let inode = 1;
   for (const entry of entries) {
-    const data = entry.kind === 'file' ? entry.data : new Uint8Array();
-    const mode = entry.kind === 'file' ? S_IFREG | entry.mode : S_IFDIR | 0o755;
+    const data = content(entry);
+    const mode = modeOf(entry);
     parts.push(header(entry.path, inode, mode, data.length), data, padding(data.length));
     inode += 1;
   }
   parts.push(header(TRAILER, 0, 0, 0));
   return Buffer.concat(parts);
+}
+
+function content(entry: CpioEntry): Uint8Array {
+  if (entry.kind === 'file') return entry.data;
+  return entry.kind === 'link' ? Buffer.from(entry.target) : new Uint8Array();
+}
+
+function modeOf(entry: CpioEntry): number {
+  if (entry.kind === 'file') return S_IFREG | entry.mode;
+  return entry.kind === 'link' ? S_IFLNK | 0o777 : S_IFDIR | 0o755;
 }
 
 /** Fixed fields of 8 hexadecimal digits, then the name with its NUL, padded to a multiple of 4 bytes. */

@@ -2,7 +2,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { quoted, runInitramfs } from './initramfs.js';
+import { quoted } from './emulator.js';
+import { runInitramfs } from './initramfs.js';
 import { TestbedProblem } from './problem.js';
 
 const RUN = { nested: true, environment: new Map(), cwd: '/srv', command: ['true'], visible: ['/srv'] };

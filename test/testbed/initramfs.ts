@@ -1,9 +1,10 @@
-// The emulated host's user space, as two cpio archives that the kernel unpacks one after the other: busybox
-// and kernel modules, which cache.ts keeps, and the run's own scripts. Called by cache.ts and run.ts.
+// The emulated AMD host's user space, as two cpio archives that the kernel unpacks one after the other: busybox
+// and kernel modules, which cache.ts keeps, and the run's own scripts. Called by cache.ts and qemu.ts.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CpioEntry, writeCpio } from './cpio.js';
+import { CONTROL, commandScript, type HostSettings, quoted } from './emulator.js';
 import { modulesInLoadOrder } from './kernel.js';
 import { TestbedProblem } from './problem.js';
 
@@ -20,9 +21,6 @@ const MODULES: readonly { readonly name: string; readonly why: string }[] = [
 
 /** Ports of the virtio-serial device. The order is that of the sockets in qemu.ts; port 0 is the kernel's. */
 export const PORTS = { control: 1, stdout: 2, stderr: 3 } as const;
-
-/** Lines that the scripts write to the control port; run.ts reads them. */
-export const CONTROL = { started: 'started', exited: 'exited' } as const;
 
 /** /init: from nothing to the overlay root. */
 const INIT = `#!/bin/busybox sh
@@ -108,14 +106,8 @@ export async function amdInitramfs(packages: string): Promise<Buffer> {
 /** Folders that the host has for itself. /tmp is empty too, but what must stay visible there can. */
 const OWN_FOLDERS = /^\/(dev|proc|run|sys)(\/|$)/;
 
-/** What one run asks of the emulated host. */
-export interface RunSettings {
-  readonly nested: boolean;
-  /** The whole environment of the command. */
-  readonly environment: ReadonlyMap<string, string>;
-  readonly cwd: string;
-  readonly command: readonly string[];
-  /** Folders of this machine that the command needs. */
+/** Folders of this machine that the command needs are `visible`. */
+export interface RunSettings extends Pick<HostSettings, 'nested' | 'environment' | 'cwd' | 'command'> {
   readonly visible: readonly string[];
 }
 
@@ -134,24 +126,12 @@ export function runInitramfs(settings: RunSettings): Buffer {
     `KEEP_TMP=${quoted([...keep].join('\n'))}`,
     '',
   ].join('\n');
-  const command = [
-    'unset $(env | sed -n "s/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p")',
-    ...[...settings.environment].map(([name, value]) => `export ${name}=${quoted(value)}`),
-    `cd ${quoted(settings.cwd)} || exit 126`,
-    `exec ${settings.command.map(quoted).join(' ')}`,
-    '',
-  ].join('\n');
   return writeCpio([
     file('init', 0o755, INIT),
     file('main', 0o644, MAIN),
     file('run.conf', 0o644, configuration),
-    file('command', 0o644, command),
+    file('command', 0o644, commandScript(settings)),
   ]);
-}
-
-/** One word of a POSIX shell, whatever it holds. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function file(path: string, mode: number, data: string | Buffer): CpioEntry {

@@ -1,5 +1,5 @@
 // What the testbed takes out of a Debian kernel package: the kernel in the form that boots fastest, and
-// modules in load order. Called by cache.ts (once a cache) and initramfs.ts.
+// modules in load order. Called by cache.ts (once a cache), initramfs.ts and intel-host.ts.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,6 +17,13 @@ const PAYLOAD_LENGTH = 0x24c; // u32: bytes
 export function compressedVmlinux(bzImage: Buffer): Buffer {
   const start = ((bzImage[SETUP_SECTS] ?? 0) + 1) * 512 + bzImage.readUInt32LE(PAYLOAD_OFFSET);
   return bzImage.subarray(start, start + bzImage.readUInt32LE(PAYLOAD_LENGTH));
+}
+
+/** The bzImage of the kernel package, where packages are unpacked in `root`. */
+export async function kernelImage(root: string): Promise<string> {
+  const image = (await readdir(join(root, 'boot'))).find((file) => file.startsWith('vmlinuz-'));
+  if (image === undefined) throw new TestbedProblem('The fetched kernel package holds no /boot/vmlinuz-*.');
+  return join(root, 'boot', image);
 }
 
 /** A module's name as the kernel has it (`kvm_amd` for kvm-amd.ko) and its file. */
@@ -64,4 +71,15 @@ function dependencies(module: Buffer): string[] {
   const value = start + '\0depends='.length;
   const list = module.toString('latin1', value, module.indexOf(0, value));
   return list === '' ? [] : list.split(',').map((name) => name.replaceAll('-', '_'));
+}
+
+/** What ends a signed module: the signature, 12 bytes that describe it, this. */
+const SIGNED = Buffer.from('~Module signature appended~\n');
+const SIGNATURE_LENGTH = 4; // the last of the 12 bytes: u32, big-endian
+
+/** The module without its signature: to check one takes an emulated CPU seconds. */
+export function unsigned(module: Buffer): Buffer {
+  const end = module.length - SIGNED.length;
+  if (!module.subarray(end).equals(SIGNED)) return module;
+  return module.subarray(0, end - 12 - module.readUInt32BE(end - SIGNATURE_LENGTH));
 }

@@ -1,7 +1,7 @@
-// npm run testbed -- --cpu amd -- COMMAND...: runs COMMAND in an emulated host with a real KVM (run.ts).
+// npm run testbed -- --cpu amd|intel -- COMMAND...: runs COMMAND in an emulated host with a real KVM (run.ts).
 // Exits with COMMAND's status, 124 at the time limit, 125 when the testbed itself fails.
 
-import { filledCache } from './cache.js';
+import { filledCache, filledIntelCache } from './cache.js';
 import { readOptions } from './options.js';
 import { TESTBED_FAILED, TestbedProblem } from './problem.js';
 import { type Progress, silent } from './progress.js';
@@ -10,7 +10,7 @@ import { runInTestbed } from './run.js';
 const options = readOptions(process.argv.slice(2));
 const progress: Progress = options.quiet ? silent : (line) => process.stderr.write(`testbed: ${line}\n`);
 
-// Whoever read the output has gone: end as a program does that SIGPIPE ends. QEMU dies with this process.
+// Whoever read the output has gone: end as a program does that SIGPIPE ends. The emulator dies with this process.
 process.stdout.on('error', () => process.exit(128 + 13));
 
 try {
@@ -26,11 +26,9 @@ try {
 }
 
 async function main(): Promise<number> {
-  if (options.cpu === 'intel') {
-    throw new TestbedProblem('The emulated Intel host is not there yet; use --cpu amd.');
-  }
   if (options.fetchOnly) {
-    await filledCache(progress);
+    const cache = await filledCache(progress);
+    if (options.cpu === 'intel') await filledIntelCache(cache, progress);
     return 0;
   }
   const { exitCode } = await runInTestbed({

@@ -2,10 +2,10 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { TESTBED_FAILED } from './problem.js';
-import { DEFAULTS, type Forward } from './run.js';
+import { DEFAULTS, type Forward, type Vendor } from './run.js';
 
 export interface TestbedOptions {
-  readonly cpu: 'amd' | 'intel';
+  readonly cpu: Vendor;
   readonly nested: boolean;
   readonly memory: string;
   readonly forwards: readonly Forward[];
@@ -39,7 +39,7 @@ export function readOptions(argv: readonly string[]): TestbedOptions {
     .exitOverride((end) => process.exit(end.exitCode === 0 ? 0 : TESTBED_FAILED))
     .parse(argv, { from: 'user' });
   const options = program.opts<{
-    cpu: 'amd' | 'intel';
+    cpu: Vendor;
     nested: 'on' | 'off';
     memory: string;
     forward: Forward[];

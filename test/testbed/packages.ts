@@ -10,8 +10,11 @@ import { join } from 'node:path';
 import { TestbedProblem } from './problem.js';
 import { type Progress, whileReporting } from './progress.js';
 
-/** What the testbed is made of. */
-export const PACKAGES: readonly { readonly name: string; readonly why: string }[] = [
+/** Debian packages, each with the reason for it. */
+export type Packages = readonly { readonly name: string; readonly why: string }[];
+
+/** What the AMD host is made of; the Intel one takes its kernel and busybox from here. */
+export const AMD_PACKAGES: Packages = [
   { name: 'linux-image-amd64', why: 'the kernel; its cloud variant has no 9p' },
   { name: 'qemu-system-x86', why: 'the emulator, its firmware and its libraries' },
   { name: 'busybox-static', why: 'the user space of the initramfs' },
@@ -19,8 +22,19 @@ export const PACKAGES: readonly { readonly name: string; readonly why: string }[
   { name: 'xz-utils', why: "decompresses the kernel, which busybox's xz can't" },
 ];
 
-/** Downloads PACKAGES and their closure and unpacks them into `root`. `scratch` is emptied. */
-export async function fetchPackages(root: string, scratch: string, progress: Progress): Promise<void> {
+/** What the Intel host needs beside those. */
+export const INTEL_PACKAGES: Packages = [
+  { name: 'bochs', why: 'the emulator, whose CPU has VMX, and its BIOS' },
+  { name: 'bochs-term', why: 'a screen that needs no X server; Bochs has no "none"' },
+];
+
+/** Downloads packages and their closure and unpacks them into `root`. `scratch` is emptied. */
+export async function fetchPackages(
+  packages: Packages,
+  root: string,
+  scratch: string,
+  progress: Progress,
+): Promise<void> {
   const archives = join(scratch, 'cache/archives');
   await mkdir(join(scratch, 'state/lists/partial'), { recursive: true });
   await mkdir(join(archives, 'partial'), { recursive: true });
@@ -28,7 +42,7 @@ export async function fetchPackages(root: string, scratch: string, progress: Pro
   const configuration = join(scratch, 'apt.conf');
   await writeFile(configuration, aptConfiguration(scratch));
   const apt = (...args: string[]) => runTool('apt-get', ['-c', configuration, '-qq', ...args]);
-  const names = PACKAGES.map((row) => row.name);
+  const names = packages.map((row) => row.name);
   const install = ['install', '--yes', '--no-install-recommends', '--download-only'];
 
   progress("reading the package lists of this machine's apt sources");

@@ -1,20 +1,19 @@
-// The emulator's command line and process. Called by run.ts.
+// The emulated AMD host: QEMU's command line and process. Called by run.ts.
+//
+// Its root is this machine's / (9p, read-only) under an overlay in memory: the command finds the checkout, Node and
+// everything else at their paths, and what it writes is gone afterwards. /dev, /proc, /run, /sys and /tmp are its own.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Duplex, Readable } from 'node:stream';
-import { type Cache, cachedProgram } from './cache.js';
-import { PORTS } from './initramfs.js';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { type Cache, cachedProgram, cacheFolder, filledCache } from './cache.js';
+import type { Emulator, Forward, HostSettings } from './emulator.js';
+import { PORTS, runInitramfs } from './initramfs.js';
 import { TestbedProblem } from './problem.js';
-
-/** A TCP port of this machine's 127.0.0.1 and the port of the emulated host that it leads to. */
-export interface Forward {
-  readonly hostPort: number;
-  readonly guestPort: number;
-}
+import type { Progress } from './progress.js';
+import { unlinkedFile } from './unlinked.js';
 
 /** File descriptors that QEMU inherits: sockets to this process, and the initramfs, already unlinked. */
 const FD = { console: 3, control: 4, stdout: 5, stderr: 6, initramfs: 7 } as const;
@@ -68,26 +67,13 @@ const KERNEL: readonly { readonly word: string; readonly why: string }[] = [
   { word: 'tsc=reliable', why: 'no calibration, no clock watchdog that a busy machine would trip' },
 ];
 
-/** A running emulator with its ends of the sockets. */
-export interface Qemu {
-  readonly process: ChildProcess;
-  readonly console: Readable;
-  readonly control: Readable;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  /** What QEMU itself says. */
-  readonly complaints: Readable;
-}
-
 /** Starts the AMD host. The initramfs travels as an open, unlinked file: nothing is left behind, however it ends. */
-export async function startAmdHost(
-  cache: Cache,
-  initramfs: readonly Buffer[],
-  memory: string,
-  forwards: readonly Forward[],
-): Promise<Qemu> {
+export async function startAmdHost(settings: HostSettings, progress: Progress): Promise<Emulator> {
+  const cache = await filledCache(progress);
+  const visible = [settings.cwd, dirname(process.execPath), cacheFolder()];
+  const initramfs = [await readFile(cache.amdInitramfs), runInitramfs({ ...settings, visible })];
   const [loader, ...args] = cachedProgram(cache, 'qemu-system-x86_64');
-  const options = flags(cache, memory, forwards).flatMap((row) => row.flag);
+  const options = flags(cache, settings.memory, settings.forwards).flatMap((row) => row.flag);
   const file = await unlinkedFile(Buffer.concat(initramfs));
   try {
     // setpriv: the kernel kills QEMU when this process dies, even by SIGKILL.
@@ -126,16 +112,4 @@ function port(name: keyof typeof PORTS): string[] {
 
 function forwardOption(forward: Forward): string {
   return `hostfwd=tcp:127.0.0.1:${forward.hostPort}-:${forward.guestPort}`;
-}
-
-/** A file with this content and no name. */
-async function unlinkedFile(content: Buffer): Promise<FileHandle> {
-  const folder = await mkdtemp(join(tmpdir(), 'vcpud-testbed-'));
-  try {
-    const file = await open(join(folder, 'initramfs'), 'wx+', 0o600);
-    await file.writeFile(content);
-    return file;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }

@@ -1,32 +1,34 @@
 // Boots an emulated host, runs one command in it and ends it. The function that the demo, the test runner
 // and the bench call; main.ts is its command line.
 //
-// The host's root is this machine's / (QEMU, 9p, read-only) under an overlay in memory: the command finds the
-// checkout, Node and everything else at their paths, and what it writes is gone afterwards. Only its output
-// and its exit status come back. It runs as root; /dev, /proc, /run, /sys and /tmp are the host's own.
+// The command finds the checkout and Node at their paths; what it writes is gone afterwards. Only its output and
+// its exit status come back. It runs as root. What else the host has: emulator.ts (all of this machine's files),
+// bochs.ts (busybox and the service's build).
 
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { type Cache, cacheFolder, filledCache } from './cache.js';
-import { CONTROL, runInitramfs } from './initramfs.js';
+import { BOCHS_POWERED_OFF, startIntelHost } from './bochs.js';
+import { cacheFolder } from './cache.js';
+import { CONTROL, type Emulator, type Forward, type HostSettings } from './emulator.js';
 import { TestbedProblem, TIMED_OUT } from './problem.js';
 import { type Progress, secondsSince, silent, whileReporting } from './progress.js';
-import { type Forward, type Qemu, startAmdHost } from './qemu.js';
+import { startAmdHost } from './qemu.js';
 
+export type { Forward } from './emulator.js';
 export { TestbedProblem } from './problem.js';
-export type { Forward } from './qemu.js';
 
 /** Takes output as it comes. Output stops flowing while a returned promise is pending. */
 export type OutputSink = (chunk: Buffer) => void | Promise<void>;
 
+export type Vendor = 'amd' | 'intel';
+
 export interface TestbedRun {
-  readonly cpu: 'amd';
-  /** kvm-amd's parameter; without it KVM_CAP_NESTED_STATE is 0. */
+  readonly cpu: Vendor;
+  /** The parameter of kvm-amd or kvm-intel; without it KVM_CAP_NESTED_STATE is 0. */
   readonly nested: boolean;
-  /** As QEMU's -m has it, such as '3G'. */
+  /** A number and M or G, such as '3G'. */
   readonly memory: string;
   readonly forwards: readonly Forward[];
   /** Added to the emulated host's own PATH, HOME, LANG and VCPUD_CACHE; nothing else is inherited. */
@@ -61,46 +63,48 @@ export interface TestbedResult {
   readonly bootMs: number;
 }
 
-const BOOT_LIMIT_MS = 120_000;
+interface Host {
+  readonly name: string;
+  readonly emulator: string;
+  /** Far beyond any boot: a guard against what hangs. */
+  readonly bootLimitMs: number;
+  /** Fills the cache first. */
+  readonly start: (settings: HostSettings, progress: Progress) => Promise<Emulator>;
+}
+
+const HOSTS: Readonly<Record<Vendor, Host>> = {
+  amd: { name: 'AMD', emulator: 'QEMU', bootLimitMs: 120_000, start: startAmdHost },
+  intel: { name: 'Intel', emulator: 'Bochs', bootLimitMs: 600_000, start: startIntelHost },
+};
 
 /** Runs `run.command` in an emulated host. Rejects with a TestbedProblem when the host itself fails. */
 export async function runInTestbed(run: TestbedRun): Promise<TestbedResult> {
-  const cache = await filledCache(run.progress);
-  run.signal?.throwIfAborted();
-  const qemu = await startAmdHost(cache, await initramfs(cache, run), run.memory, run.forwards);
-  return await drive(run, qemu);
-}
-
-async function initramfs(cache: Cache, run: TestbedRun): Promise<Buffer[]> {
-  const node = dirname(process.execPath);
-  const own = runInitramfs({
-    nested: run.nested,
-    environment: new Map([
-      ['PATH', `${node}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`],
-      ['HOME', homedir()],
-      ['LANG', 'C.UTF-8'],
-      ['VCPUD_CACHE', cacheFolder()],
-      ...Object.entries(run.env),
-    ]),
-    cwd: run.cwd,
-    command: run.command,
-    visible: [run.cwd, node, cacheFolder()],
-  });
-  return [await readFile(cache.amdInitramfs), own];
+  const host = HOSTS[run.cpu];
+  const environment = new Map([
+    ['PATH', `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`],
+    ['HOME', homedir()],
+    ['LANG', 'C.UTF-8'],
+    ['VCPUD_CACHE', cacheFolder()],
+    ...Object.entries(run.env),
+  ]);
+  return await drive(run, host, await host.start({ ...run, environment }, run.progress));
 }
 
 /** Follows a started emulator until the command ends, then ends the emulator. */
-async function drive(run: TestbedRun, qemu: Qemu): Promise<TestbedResult> {
+async function drive(run: TestbedRun, host: Host, emulator: Emulator): Promise<TestbedResult> {
   const start = performance.now();
-  const kernelLog = new KernelLog(qemu.console, run.progress);
-  const complaints = new Tail(qemu.complaints);
-  const outputs = Promise.all([forward(qemu.stdout, run.onStdout), forward(qemu.stderr, run.onStderr)]);
-  const control = new ControlPort(qemu.control);
-  const closed = new Promise<void>((resolve) => qemu.process.once('close', () => resolve()));
+  const kernelLog = new KernelLog(emulator.console, run.progress);
+  const complaints = new Tail(emulator.complaints);
+  const outputs = Promise.all([
+    forward(emulator.stdout, run.onStdout),
+    forward(emulator.stderr, run.onStderr),
+  ]);
+  const control = new ControlPort(emulator.control);
+  const closed = new Promise<void>((resolve) => emulator.process.once('close', () => resolve()));
   const broken = new Promise<never>((_, reject) => {
-    qemu.process.once('exit', (code, signal) => {
+    emulator.process.once('exit', (code, signal) => {
       // The last lines may still be on their way.
-      void closed.then(() => reject(died(signal ?? `status ${code}`, complaints.text, kernelLog.text)));
+      void closed.then(() => reject(died(host, signal ?? `status ${code}`, complaints.text, kernelLog.text)));
     });
     const abort = () => reject(run.signal?.reason);
     if (run.signal?.aborted === true) abort();
@@ -114,12 +118,12 @@ async function drive(run: TestbedRun, qemu: Qemu): Promise<TestbedResult> {
     new Promise<T>((resolve) => timers.push(setTimeout(resolve, ms, value)));
   const outOfTime = after(run.timeoutMs, 'out of time' as const);
   try {
-    run.progress('booting the emulated AMD host');
+    run.progress(`booting the emulated ${host.name} host`);
     const booting = Promise.race([
       control.started,
       broken,
       outOfTime,
-      after(BOOT_LIMIT_MS, 'too slow' as const),
+      after(host.bootLimitMs, 'too slow' as const),
     ]);
     const booted = await whileReporting(
       run.progress,
@@ -128,7 +132,7 @@ async function drive(run: TestbedRun, qemu: Qemu): Promise<TestbedResult> {
     );
     if (booted === 'too slow') {
       throw new TestbedProblem(
-        `The emulated host did not boot within ${BOOT_LIMIT_MS / 1000} s; look at its console above and at what else this machine is doing.`,
+        `The emulated host did not boot within ${host.bootLimitMs / 1000} s; look at its console above and at what else this machine is doing.`,
         kernelLog.text,
       );
     }
@@ -145,13 +149,13 @@ async function drive(run: TestbedRun, qemu: Qemu): Promise<TestbedResult> {
     return { exitCode: ended, bootMs };
   } finally {
     for (const timer of timers) clearTimeout(timer);
-    qemu.process.kill('SIGKILL');
+    emulator.process.kill('SIGKILL');
     await closed;
     await outputs;
   }
 }
 
-/** Reasons for QEMU's end that have a sentence of their own. */
+/** Reasons for an emulator's end that have a sentence of their own. */
 const DEATHS: readonly { readonly said: RegExp; readonly sentence: (match: string) => string }[] = [
   {
     said: /Kernel panic.*/,
@@ -163,16 +167,16 @@ const DEATHS: readonly { readonly said: RegExp; readonly sentence: (match: strin
   },
 ];
 
-function died(how: string, complaints: string, kernelLog: string): TestbedProblem {
+function died(host: Host, how: string, complaints: string, kernelLog: string): TestbedProblem {
   for (const { said, sentence } of DEATHS) {
     const match = said.exec(`${complaints}\n${kernelLog}`)?.[0];
     if (match !== undefined) return new TestbedProblem(sentence(match.trim()), kernelLog);
   }
-  if (how === 'status 0') {
+  if (how === 'status 0' || complaints.includes(BOCHS_POWERED_OFF)) {
     return new TestbedProblem('The emulated host powered off before the command ended.', kernelLog);
   }
   const said = complaints.trim().split('\n').at(-1) || 'it said nothing';
-  return new TestbedProblem(`QEMU ended by itself (${how}): ${said}`, kernelLog);
+  return new TestbedProblem(`${host.emulator} ended by itself (${how}): ${said}`, kernelLog);
 }
 
 /** Hands everything to the sink, one chunk after the other, to the end of the stream. */

@@ -9,7 +9,6 @@ import {
   HEADER_BYTES,
   NO_ADDRESS,
   SHADOW_VMCS12,
-  SMM_FLAG,
   SVM_GUEST_BYTES,
   SVM_HEADER,
   VMCB12_CONTROL,
@@ -21,7 +20,7 @@ import {
   VMX_SHADOW_BYTES,
 } from '../../lib/nested/layout.js';
 import { plainSvmGuestState } from '../../lib/nested/probes.js';
-import { type KernelFacts, RESERVED_EVERYWHERE, type VcpuFacts } from '../../lib/nested/rule.js';
+import type { KernelFacts, VcpuFacts } from '../../lib/nested/rule.js';
 import type { RuleReason } from '../../lib/nested/rules.js';
 
 // ---------------------------------------------------------------------------------------------------------
@@ -32,6 +31,7 @@ export const SVM_VCPU: VcpuFacts = {
   efer: 0x1500n, // SVME LMA LME
   cr0: 0x8001_0033n,
   cr3: 0x1000n,
+  cr4: 0x20n,
   inSmm: false,
   maxPhyAddr: 40,
   hasSvm: true,
@@ -41,38 +41,48 @@ export const SVM_VCPU: VcpuFacts = {
   hasNx: true,
   hasFxsrOpt: true,
   hasAutoIbrs: true,
-  hasLam: false,
-  cr4Reserved: 0x2000n, // VMXE
+  hasShstk: false,
+  hasIbt: false,
+  reserved: { cr3: 3n << 61n, cr4: 0x6000n, debugctl: 0n, perfGlobalCtrl: 0n }, // CR4: VMXE, SMXE
   separateL2Pat: false,
   enlightenedVmcs: false,
   vmxCapabilityMsrs: new Map(),
 };
 
-/** An Intel vCPU with capability MSRs as KVM offers them to L1, by and large. */
+/** An Intel vCPU with capability MSRs as KVM offers them to L1, by and large. It has three fixed and eight other counters. */
 export const VMX_VCPU: VcpuFacts = {
   ...SVM_VCPU,
   efer: 0x500n,
+  cr4: 0x2020n,
   hasSvm: false,
   hasVmx: true,
   hasNpt: false,
-  cr4Reserved: 0n,
+  reserved: {
+    cr3: 3n << 61n,
+    cr4: 1n << 14n, // SMXE
+    debugctl: 0xffff_ffff_ffff_bffcn, // all but LBR, BTF and FREEZE_WHILE_SMM
+    perfGlobalCtrl: 0xffff_fff8_ffff_ff00n,
+  },
   vmxCapabilityMsrs: new Map([
-    [0x485, 0x2000_0065n], // MISC: no CR3 targets
+    [0x480, 0x00d8_1000_11e5_7ed0n], // BASIC
+    [0x485, 0x2000_0065n], // MISC: no CR3 targets, MSR lists of 512, no injection of length 0
     [0x486, 0x8000_0021n], // CR0 FIXED0: PG NE PE
     [0x487, 0xffff_ffffn],
     [0x488, 0x2000n], // CR4 FIXED0: VMXE
-    [0x489, 0x0037_27ffn],
-    [0x48b, 0x0000_553f_0000_0000n], // secondary
-    [0x48d, 0x0000_007f_0000_0016n], // pin
+    [0x489, 0x0037_77ffn],
+    [0x48b, 0x0253_7bff_0000_0000n], // secondary
+    [0x48c, 0x0f01_0613_4041n], // EPT: 4 levels, write-back, no accessed and dirty flags
+    [0x48d, 0x0000_00ff_0000_0016n], // pin
     [0x48e, 0xfff9_fffe_0400_6172n], // primary
-    [0x48f, 0x007f_ffff_0003_6dfbn], // exit
-    [0x490, 0x0000_d3ff_0000_11fbn], // entry
+    [0x48f, 0x107f_ffff_0003_6dfbn], // exit
+    [0x490, 0x0011_f3ff_0000_11fbn], // entry
+    [0x491, 1n], // VM functions: EPTP switching
   ]),
 };
 
 /** A kernel that applies exactly the given ones of the rules that vary. */
 export function kernel(format: 'SVM' | 'VMX', ...enforced: RuleReason[]): KernelFacts {
-  return { format, enforced: new Set(enforced), reserved: RESERVED_EVERYWHERE };
+  return { format, enforced: new Set(enforced) };
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -161,6 +171,7 @@ function fillGuestVmcs12(view: DataView): void {
   write(view, VMCS12.cpu_based_vm_exec_control, 0x9620_6172); // secondary, MSR bitmaps, I/O bitmaps, TPR shadow
   write(view, VMCS12.secondary_vm_exec_control, 0x22); // VPID, EPT
   write(view, VMCS12.virtual_processor_id, 1);
+  write(view, VMCS12.ept_pointer, 0xc01en); // write-back, 4 levels
   write(view, VMCS12.io_bitmap_a, 0x6000n);
   write(view, VMCS12.io_bitmap_b, 0x7000n);
   write(view, VMCS12.msr_bitmap, 0x8000n);
@@ -454,7 +465,7 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'L1 CR4.SMEP without CPUID',
     reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
     change: (view) => write(view, VMCB12_SAVE.cr4, 0x10_0020n),
-    vcpu: { cr4Reserved: 0x10_0000n },
+    vcpu: { reserved: { ...SVM_VCPU.reserved, cr4: 0x10_6000n } },
   },
   {
     name: 'L1 CR4 bit 63',
@@ -504,288 +515,6 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     vcpu: { separateL2Pat: true },
   },
   { name: 'L2 CR3 beyond the address width', reason: 'SVM_L2_CR3_ILLEGAL', vcpu: { cr3: 1n << 52n } },
-];
-
-/** VMX: each row is vmxGuestMode() with one change, or another valid state where the row says so. */
-export const VMX_RULE_CASES: readonly RuleCase[] = [
-  { name: '127 bytes', reason: 'NESTED_HEADER_TRUNCATED', length: 127 },
-  { name: 'size 0', reason: 'NESTED_SIZE_BELOW_HEADER', change: (view) => write(view, HEADER.size, 0) },
-  {
-    name: '4223 bytes of 4224',
-    reason: 'NESTED_DATA_TRUNCATED',
-    from: vmxCurrent,
-    length: VMX_CURRENT_BYTES - 1,
-  },
-  {
-    name: '4224 bytes of 8320',
-    reason: 'NESTED_DATA_TRUNCATED',
-    from: vmxShadow,
-    length: VMX_CURRENT_BYTES,
-  },
-  { name: 'flag 10h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x11) },
-  {
-    name: 'RUN_PENDING out of guest mode',
-    reason: 'NESTED_RUN_PENDING_WITHOUT_GUEST_MODE',
-    change: (view) => write(view, HEADER.flags, FLAG.RUN_PENDING),
-  },
-  { name: 'format SVM', reason: 'VMX_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 1) },
-  {
-    name: 'SMM_VMXON without a VMXON region',
-    reason: 'VMX_SMM_FLAGS_WITHOUT_VMXON',
-    from: () => vmxOff({ smmFlags: SMM_FLAG.SMM_VMXON }),
-  },
-  {
-    name: 'current VMCS without a VMXON region',
-    reason: 'VMX_VMCS12_PA_WITHOUT_VMXON',
-    from: () => vmxOff({ vmcs12Pa: 0x2000n }),
-  },
-  {
-    name: 'GUEST_MODE without a VMXON region',
-    reason: 'VMX_FLAGS_WITHOUT_VMXON',
-    from: () => vmxOff({ flags: FLAG.GUEST_MODE }),
-  },
-  {
-    name: 'GIF_SET without a VMXON region',
-    reason: 'VMX_FLAGS_WITHOUT_VMXON',
-    from: () => vmxOff({ flags: FLAG.GIF_SET }),
-  },
-  {
-    name: 'VMXON without CPUID',
-    reason: 'VMX_CPUID_VMX_CLEAR',
-    from: vmxVmxon,
-    vcpu: { hasVmx: false },
-  },
-  {
-    name: 'vmxon_pa 1',
-    reason: 'VMX_VMXON_PA_UNALIGNED',
-    change: (view) => write(view, VMX_HEADER.vmxon_pa, 1n),
-  },
-  {
-    name: 'vmxon_pa beyond the address width',
-    reason: 'VMX_VMXON_PA_ILLEGAL',
-    change: (view, vcpu) => write(view, VMX_HEADER.vmxon_pa, beyond(vcpu)),
-  },
-  {
-    name: 'GUEST_MODE and SMM_GUEST_MODE',
-    reason: 'VMX_SMM_GUEST_MODE_IN_GUEST_MODE',
-    change: (view) => write(view, VMX_HEADER['smm.flags'], SMM_FLAG.SMM_GUEST_MODE | SMM_FLAG.SMM_VMXON),
-  },
-  {
-    name: 'SMM flag 4',
-    reason: 'VMX_SMM_FLAGS_UNKNOWN',
-    change: (view) => write(view, VMX_HEADER['smm.flags'], 4),
-  },
-  {
-    name: 'header flag 2',
-    reason: 'VMX_HEADER_FLAGS_UNKNOWN',
-    change: (view) => write(view, VMX_HEADER.flags, 2),
-  },
-  { name: 'guest mode in SMM', reason: 'VMX_GUEST_MODE_IN_SMM', vcpu: { inSmm: true } },
-  {
-    name: 'SMM_VMXON outside SMM',
-    reason: 'VMX_SMM_FLAGS_OUTSIDE_SMM',
-    from: () => vmxVmxon({ smmFlags: SMM_FLAG.SMM_VMXON }),
-  },
-  {
-    name: 'SMM_GUEST_MODE without SMM_VMXON',
-    reason: 'VMX_SMM_GUEST_MODE_WITHOUT_SMM_VMXON',
-    from: () => vmxVmxon({ smmFlags: SMM_FLAG.SMM_GUEST_MODE }),
-    vcpu: { inSmm: true },
-  },
-  {
-    name: 'EVMCS without CPUID',
-    reason: 'VMX_EVMCS_WITHOUT_CPUID_VMX',
-    from: () => vmxOff({ flags: FLAG.EVMCS }),
-    vcpu: { hasVmx: false },
-  },
-  {
-    name: 'EVMCS that is not enabled',
-    reason: 'VMX_EVMCS_NOT_ENABLED',
-    from: () => vmxOff({ flags: FLAG.EVMCS }),
-  },
-  {
-    name: 'guest mode with size 128',
-    reason: 'VMX_SIZE_BELOW_VMCS12',
-    change: (view) => write(view, HEADER.size, HEADER_BYTES),
-  },
-  {
-    name: 'current VMCS with size 1125',
-    reason: 'VMX_SIZE_BELOW_VMCS12',
-    from: () => vmxCurrent({ size: 1125 }),
-  },
-  {
-    name: 'current VMCS in the VMXON region',
-    reason: 'VMX_VMCS12_PA_IS_VMXON_PA',
-    change: (view) => write(view, VMX_HEADER.vmcs12_pa, 0x1000n),
-  },
-  {
-    name: 'vmcs12_pa 2001h',
-    reason: 'VMX_VMCS12_PA_UNALIGNED',
-    change: (view) => write(view, VMX_HEADER.vmcs12_pa, 0x2001n),
-  },
-  {
-    name: 'vmcs12_pa beyond the address width',
-    reason: 'VMX_VMCS12_PA_ILLEGAL',
-    change: (view, vcpu) => write(view, VMX_HEADER.vmcs12_pa, beyond(vcpu)),
-  },
-  {
-    name: 'vmcs12 without an address',
-    reason: 'VMX_VMCS12_PA_MISSING',
-    change: (view) => write(view, VMX_HEADER.vmcs12_pa, NO_ADDRESS),
-  },
-  {
-    name: 'another revision id',
-    reason: 'VMX_VMCS12_REVISION_UNKNOWN',
-    change: (view) => write(view, VMCS12.revision_id, VMCS12_REVISION + 1),
-  },
-  {
-    name: 'shadow VMCS linked with size 4224',
-    reason: 'VMX_SIZE_BELOW_SHADOW_VMCS12',
-    from: () => vmxShadow({ size: VMX_CURRENT_BYTES }),
-  },
-  {
-    name: 'another shadow revision id',
-    reason: 'VMX_SHADOW_REVISION_UNKNOWN',
-    from: vmxShadow,
-    change: (view) => write(view, SHADOW_VMCS12.revision_id, 0x8000_0000),
-  },
-  {
-    name: 'no shadow-VMCS indicator',
-    reason: 'VMX_SHADOW_INDICATOR_CLEAR',
-    from: vmxShadow,
-    change: (view) => write(view, SHADOW_VMCS12.revision_id, VMCS12_REVISION),
-  },
-  {
-    name: 'pin-based controls without a bit that must be 1',
-    reason: 'VMX_PIN_CONTROLS_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.pin_based_vm_exec_control, 0x3b),
-  },
-  {
-    name: 'posted interrupts, which the vCPU lacks',
-    reason: 'VMX_PIN_CONTROLS_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.pin_based_vm_exec_control, 0xbf),
-  },
-  {
-    name: 'processor-based controls all 0',
-    reason: 'VMX_PROC_CONTROLS_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.cpu_based_vm_exec_control, 0),
-  },
-  {
-    name: 'TSC scaling, which the vCPU lacks',
-    reason: 'VMX_SECONDARY_CONTROLS_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.secondary_vm_exec_control, 0x0200_0022),
-  },
-  {
-    name: 'one CR3 target',
-    reason: 'VMX_CR3_TARGET_COUNT_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.cr3_target_count, 1),
-  },
-  {
-    name: 'I/O bitmap A unaligned',
-    reason: 'VMX_IO_BITMAP_A_ILLEGAL',
-    change: (view) => write(view, VMCS12.io_bitmap_a, 0x6001n),
-  },
-  {
-    name: 'I/O bitmap B beyond the address width',
-    reason: 'VMX_IO_BITMAP_B_ILLEGAL',
-    change: (view, vcpu) => write(view, VMCS12.io_bitmap_b, beyond(vcpu)),
-  },
-  {
-    name: 'MSR bitmap unaligned',
-    reason: 'VMX_MSR_BITMAP_ILLEGAL',
-    change: (view) => write(view, VMCS12.msr_bitmap, 0x8800n),
-  },
-  {
-    name: 'virtual-APIC page unaligned',
-    reason: 'VMX_VIRTUAL_APIC_PAGE_ILLEGAL',
-    change: (view) => write(view, VMCS12.virtual_apic_page_addr, 0x9010n),
-  },
-  {
-    name: 'APIC-access page unaligned',
-    reason: 'VMX_APIC_ACCESS_PAGE_ILLEGAL',
-    change: (view) => {
-      write(view, VMCS12.secondary_vm_exec_control, 0x23);
-      write(view, VMCS12.apic_access_addr, 0xa001n);
-    },
-  },
-  {
-    name: 'virtual NMIs without NMI exiting',
-    reason: 'VMX_VIRTUAL_NMIS_WITHOUT_NMI_EXITING',
-    change: (view) => write(view, VMCS12.pin_based_vm_exec_control, 0x37),
-  },
-  {
-    name: 'NMI-window exiting without virtual NMIs',
-    reason: 'VMX_NMI_WINDOW_WITHOUT_VIRTUAL_NMIS',
-    change: (view) => {
-      write(view, VMCS12.pin_based_vm_exec_control, 0x1f);
-      write(view, VMCS12.cpu_based_vm_exec_control, 0x9660_6172);
-    },
-  },
-  {
-    name: 'VPID 0',
-    reason: 'VMX_VPID_ZERO',
-    change: (view) => write(view, VMCS12.virtual_processor_id, 0),
-  },
-  {
-    name: 'VM-exit controls all 0',
-    reason: 'VMX_EXIT_CONTROLS_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.vm_exit_controls, 0),
-  },
-  {
-    name: 'VM-entry to SMM',
-    reason: 'VMX_ENTRY_CONTROLS_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.vm_entry_controls, 0x0000_1ffb),
-  },
-  {
-    name: 'L1 CR0.PG clear',
-    reason: 'VMX_HOST_CR0_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.host_cr0, 0x0001_0033n),
-  },
-  {
-    name: 'L1 CR4.VMXE clear',
-    reason: 'VMX_HOST_CR4_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.host_cr4, 0x20n),
-  },
-  {
-    name: 'L1 CR3 beyond the address width',
-    reason: 'VMX_HOST_CR3_ILLEGAL',
-    change: (view, vcpu) => write(view, VMCS12.host_cr3, beyond(vcpu)),
-  },
-  {
-    name: 'L1 CS selector 0',
-    reason: 'VMX_HOST_CS_SELECTOR_ZERO',
-    change: (view) => write(view, VMCS12.host_cs_selector, 0),
-  },
-  {
-    name: 'L1 TR selector 0',
-    reason: 'VMX_HOST_TR_SELECTOR_ZERO',
-    change: (view) => write(view, VMCS12.host_tr_selector, 0),
-  },
-  {
-    name: 'L2 CR0.PG clear without unrestricted guest',
-    reason: 'VMX_GUEST_CR0_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.guest_cr0, 0x0001_0033n),
-  },
-  {
-    name: 'L2 CR4.VMXE clear',
-    reason: 'VMX_GUEST_CR4_UNSUPPORTED',
-    change: (view) => write(view, VMCS12.guest_cr4, 0x20n),
-  },
-  {
-    name: 'link pointer unaligned',
-    reason: 'VMX_LINK_POINTER_ILLEGAL',
-    change: (view) => write(view, VMCS12.vmcs_link_pointer, 0x5001n),
-  },
-  {
-    name: 'activity state shutdown',
-    reason: 'VMX_GUEST_ACTIVITY_STATE_ILLEGAL',
-    change: (view) => write(view, VMCS12.guest_activity_state, 2),
-  },
-  {
-    name: 'activity state 4',
-    reason: 'VMX_GUEST_ACTIVITY_STATE_ILLEGAL',
-    change: (view) => write(view, VMCS12.guest_activity_state, 4),
-  },
 ];
 
 // ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
-import { type GuestParameters, guestShape, NORMAL, readCounters } from '../guests/svm-l1/guest.js';
+import { type GuestParameters, guestShape, NORMAL, readCounters } from '../guests/guest.js';
 import {
   countersWhen,
   expectNoPanic,
@@ -21,7 +21,7 @@ import type { Watcher } from '../harness/watcher.js';
 import { svmHeaderOnly } from '../vectors/nested-states.js';
 
 /** L1 counts in long mode and never asks for SVM. */
-const PLAIN: GuestParameters = { ...NORMAL, scene: 'withoutSvm' };
+const PLAIN: GuestParameters = { ...NORMAL, scene: 'withoutL2' };
 
 let vcpud: VcpudProcess;
 

@@ -1,6 +1,7 @@
 // CPUID as the model keeps it: what the host offers, and the bits of a vCPU's table that follow its registers
 // (arch/x86/kvm/cpuid.c). Called by vcpu.ts, registers.ts and system.ts.
 
+import { REFUSED_EVERYWHERE } from '../../nested/rule.js';
 import { CPUID_ENTRY, SIZE } from '../abi.js';
 import type { ModelHost } from './model-host.js';
 import type { VcpuState } from './vcpu-state.js';
@@ -57,7 +58,7 @@ export function cpuidTables(host: ModelHost): CpuidTables {
   });
   return {
     supported,
-    cr4Reserved: host.kernel.reserved.cr4,
+    cr4Reserved: (host.kernel.refused ?? REFUSED_EVERYWHERE).cr4,
     xsaveComponents: host.supportedCpuid
       .filter(([leaf, index]) => leaf === 0xd && index >= 2)
       .map(([, index, , eax, ebx, ecx]) => ({

@@ -166,14 +166,14 @@ export function getSregs2(context: RegisterContext, buffer: Buffer): number {
 function validSregs({ state, vendor, tables }: RegisterContext, buffer: Buffer): boolean {
   const register = (name: keyof typeof SREGS_LAYOUT): bigint => buffer.readBigUInt64LE(SREGS_LAYOUT[name]);
   const [cr0, cr3, cr4, efer] = [register('cr0'), register('cr3'), register('cr4'), register('efer')];
-  const { maxPhyAddr, cr4Reserved } = state.cpuidFacts;
+  const { maxPhyAddr, reserved } = state.cpuidFacts;
   if ((efer & EFER.LME) !== 0n && (cr0 & CR0.PG) !== 0n) {
     if ((cr4 & CR4.PAE) === 0n || (efer & EFER.LMA) === 0n) return false;
     if (cr3 >> BigInt(maxPhyAddr) !== 0n) return false;
   } else if ((efer & EFER.LMA) !== 0n || buffer.readUInt8(SEGMENT.l) !== 0) {
     return false;
   }
-  if ((cr4 & (tables.cr4Reserved | cr4Reserved)) !== 0n || !vendor.isValidCr4(cr4)) return false;
+  if ((cr4 & (tables.cr4Reserved | reserved.cr4)) !== 0n || !vendor.isValidCr4(cr4)) return false;
   if (cr0 >> 32n !== 0n) return false;
   if ((cr0 & CR0.NW) !== 0n && (cr0 & CR0.CD) === 0n) return false;
   if ((cr0 & CR0.PG) !== 0n && (cr0 & CR0.PE) === 0n) return false;

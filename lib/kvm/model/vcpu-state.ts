@@ -116,8 +116,10 @@ export class VcpuState {
       efer: this.efer,
       cr0: this.cr0,
       cr3: this.cr3,
+      cr4: this.cr4,
       inSmm: this.smm,
       vmxCapabilityMsrs,
+      readGuest: (gpa, bytes) => this.vm.readGuest(gpa, bytes),
     };
   }
 }

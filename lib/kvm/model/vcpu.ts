@@ -1,5 +1,6 @@
 // A model vCPU: the port that takes its ioctls, and which function answers which. Made by vm.ts.
 
+import { REFUSED_EVERYWHERE } from '../../nested/rule.js';
 import { KernelError } from '../../os/kernel-error.js';
 import { KVM, requestName, requestSize, SIZE } from '../abi.js';
 import type { VcpuPort } from '../port.js';
@@ -93,7 +94,7 @@ export class ModelVcpu implements VcpuPort {
       vendor: this.vendor,
       lapic: vm.irqchip ? new Lapic(this.state) : undefined,
       tables,
-      eferReserved: host.kernel.reserved.efer,
+      eferReserved: (host.kernel.refused ?? REFUSED_EVERYWHERE).efer,
       vm,
       clock,
     };

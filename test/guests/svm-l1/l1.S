@@ -5,21 +5,9 @@
 # way does not go unnoticed: L2 keeps what it knows in RAM, in general registers, in XMM registers and behind
 # GS, and compares them before every VMMCALL.
 #
-# Section numbers are those of the AMD64 Architecture Programmer's Manual, volume 2. layout.ts gives the
-# host's side the numbers of this contract.
-#
-# Image
-#   GPA 0xffff0000   this ROM, exactly 64 KiB: "vcpud svm-l1" at offset 0, reset vector at 0xfff0 [14.1.5].
-#                    It is never written; its descriptors have their Accessed bit set beforehand.
-#   GPA 0            RAM, 0x200000 + vCPUs * 0x20000 bytes. Each start writes all of it that L1 relies on, so
-#                    a vCPU may be reset at any moment, with L2 running or not, and simply run again.
-#
-# Parameter block, GPA 0x1000. The host writes it before the start; the guest only reads it.
-#   +0x00  u32  paging         0: L2 runs with nested paging; 1: without
-#   +0x04  u32  scene          see below
-#   +0x08  u64  increments     of l2_count between two VMMCALLs; 0: 65536, or 64 in scene 3
-#   +0x10  u64  report         VMMCALLs between two lines on the console; 0: 8
-#   +0x18  u64  gate           while not 0, the guest waits at its scene's gate; polled, so write it any time
+# Section numbers are those of the AMD64 Architecture Programmer's Manual, volume 2. The files of ../l1, which
+# this L1 shares with that for VMX, are included where their code stands; numbers.S describes the image, the
+# parameter block, the counters and the console.
 #
 # Scenes
 #   0  L2 counts and calls L1, for ever
@@ -32,123 +20,31 @@
 #   7  L1 reads four bytes at GPA 0xd0000000, then halts
 #   8  L1 counts l1_spin in long mode, for ever; EFER.SVME stays 0
 #
-# vCPU n, by its initial APIC id, CPUID 1 EBX[31:24], 0 to 63, has 128 KiB at GPA 0x200000 + n * 0x20000. They
-# begin with these u64 counters; a start clears all but `starts`.
-#   +0x00  l2_count            increments, made by L2 itself
-#   +0x08  l1_count            VMMCALLs that L1 has handled
-#   +0x10  l2_irq_count        interrupts that L2 has taken
-#   +0x18  l2_pf_count         page faults that L2 has taken
-#   +0x20  l1_spin             rounds of L1 at the gate, or in scene 8
-#   +0x28  l2_spin             rounds of L2 at the gate
-#   +0x30  starts              times that this vCPU has come from its reset vector; never cleared
-#   +0x38  exit_code           EXITCODE of the last #VMEXIT
-#   +0x40  exit_info1          EXITINFO1 of the same
-#   +0x48  exit_info2          EXITINFO2 of the same
-#
-# Console, port 0xe9, one REP OUTSB a line. KVM exits to user space once for each byte of it.
-#   cpu=0 start
-#   cpu=0 l1=8 l2=524288
-#   cpu=0 panic exit=0x7f info1=0x0 info2=0x0 rip=0xffff80000001111a  an unexpected #VMEXIT
-#   cpu=0 panic exit=0x4d info1=0x0 info2=0x0 rip=0xffff0b92  an exception in L1: 0x40 + vector, error, CR2
-#   cpu=0 panic l2 corrupt    L2 found its own state changed
-#   cpu=0 panic nosvm         no SVM, though the scene needs it
-#   cpu=0 panic nonp          no nested paging, though it is asked for
-#   cpu=0 panic noscene       no such scene
-# After a panic the vCPU executes CLI, HLT.
+# Panics of its own
+#   nosvm      no SVM, though the scene needs it
+#   nonp       no nested paging, though it is asked for
+# An exception in L1 is reported as SVM reports an intercepted one in L2, by EXITCODE 0x40 + vector [15.12].
+
+        .include "l1/numbers.S"
 
 # ---------------------------------------------------------------------------------------------- numbers: ours
 
-.set ROM,                0xffff0000
-
-.set PARAMETERS,         0x1000            # GPA
-.set   PARAM_PAGING,     0x00
-.set   PARAM_SCENE,      0x04
-.set   PARAM_INCREMENTS, 0x08
-.set   PARAM_REPORT,     0x10
-.set   PARAM_GATE,       0x18
-
-# Shared by all vCPUs. Each writes the same values over the same values, so none sees another's start.
-.set L1_PML4,            0x10000           # identity map of 4 GiB
-.set L1_PDPT,            0x11000
-.set L1_PD,              0x12000           # four pages
-.set MSRPM,              0x16000           # two pages: L1 intercepts no MSR
-
-# A vCPU's own 128 KiB.
-.set AREA,               0x200000          # GPA of vCPU 0's
-.set AREA_SHIFT,         17
-.set AREA_BYTES,         1 << AREA_SHIFT
-.set   COUNTERS,         0x00000
-.set   L2_STACK_TOP,     0x02000
-.set   L2_TABLES,        0x02000           # PML4, PDPT, PD, PT
-.set   L2_VISIBLE,       0x06000           # L2 reaches what is below, L1 alone what is above
-.set   NESTED_TABLES,    0x06000           # PML4, PDPT, PD, PT
-.set   VMCB,             0x0a000
-.set   L1_VMCB,          0x0b000           # for VMSAVE and VMLOAD of L1's own state
-.set   HOST_SAVE,        0x0c000           # VM_HSAVE_PA
-.set   L2_GPRS,          0x0d000           # RBX RCX RDX RSI RDI R8..R15
-.set   L2_RBP,           0x0d080
-.set   LINE,             0x0d100           # the console line in the making
-.set   L1_STACK_TOP,     0x0f000
-.set   AREA_USED,        0x0f000
-
-.set L2_COUNT,           0x00
-.set L1_COUNT,           0x08
-.set L2_IRQ_COUNT,       0x10
-.set L2_PF_COUNT,        0x18
-.set L1_SPIN,            0x20
-.set L2_SPIN,            0x28
-.set STARTS,             0x30
-.set EXIT_CODE,          0x38
-.set EXIT_INFO1,         0x40
-.set EXIT_INFO2,         0x48
-
-# What L2 sees. Its virtual addresses are not its physical ones, and those, with nested paging, are not L1's:
-# no wrong CR3 or nested CR3 can pass for the right one. With nested paging L2's physical address is the
-# offset from L2_BASE.
-.set L2_BASE,            0xffff800000000000
-.set   L2_PARAMETERS,    0x08000           # read-only
-.set   L2_ROM,           0x10000           # read-only
-.set   L2_UNMAPPED,      0x200000          # nothing from here on
+# Of a vCPU's area.
+.set VMCB,               STRUCTURES
+.set L1_VMCB,            STRUCTURES + 0x1000  # for VMSAVE and VMLOAD of L1's own state
+.set HOST_SAVE,          STRUCTURES + 0x2000  # VM_HSAVE_PA
 
 .set SCENE_GIF_CLEAR,    1
-.set SCENE_VIRQ,         2
-.set SCENE_PAGE_FAULT,   3
-
-.set CONSOLE,            0xe9
-.set UNHANDLED_PORT,     0x510
-.set UNBACKED_GPA,       0xd0000000
-
-.set L2_VECTOR,          0x40
-.set L2_CORRUPT,         0xbad             # RAX of a VMMCALL by which L2 gives up; else 0
-.set L2_PATTERN,         0x5ca1ab1e0ddba11
 
 # -------------------------------------------------------------------------------------- numbers: the manual's
 
-.set CR0_PROTECTED,      0x00000011        # ET PE
-.set CR0_LONG,           0x80010033        # PG WP NE ET MP PE. CD=0: with NW=1 VMRUN would refuse it [15.5.1]
-.set CR4_LONG,           0x00000620        # OSXMMEXCPT OSFXSR PAE
-.set EFER,               0xc0000080
-.set   EFER_LME,         1 << 8
-.set   EFER_LMA,         1 << 10
-.set   EFER_SVME,        1 << 12
-.set PAT,                0x277
 .set VM_HSAVE_PA,        0xc0010117
 
-# Accessed and Dirty are set beforehand, so that no CPU writes to a table. User is set because to the nested
-# tables every access is a user's [15.25, Nested Table Walk].
-.set PAGE_TABLE,         0x67              # D A US RW P
-.set PAGE_RW,            0x67
-.set PAGE_RO,            0x25              #   A US    P
-.set PAGE_2M,            0xe7              # PS D A US RW P
-
-# Selectors of `gdt`, and their attributes as a VMCB holds them.
-.set CODE64,             0x08
-.set DATA,               0x10
-.set CODE32,             0x18
-.set   CODE64_ATTRIB,    0xa9b
-.set   DATA_ATTRIB,      0xc93
-.set   LDT_ATTRIB,       0x082
-.set   TSS_ATTRIB,       0x08b
+# Attributes of a segment, as a VMCB holds them.
+.set CODE64_ATTRIB,      0xa9b
+.set DATA_ATTRIB,        0xc93
+.set LDT_ATTRIB,         0x082
+.set TSS_ATTRIB,         0x08b
 
 # VMCB, control area [table B-1]
 .set VMCB_EXCEPTIONS,    0x008
@@ -166,7 +62,7 @@
 .set   V_INTR_MASKING,      1 << 24
 .set VMCB_INT_VECTOR,    0x064
 .set VMCB_EXIT_CODE,     0x070
-.set   VMEXIT_EXCEPTION,    0x40
+.set   L1_EXCEPTION,        0x40      # of exception 0, intercepted
 .set   VMEXIT_VMMCALL,      0x81
 .set VMCB_EXIT_INFO1,    0x078
 .set VMCB_EXIT_INFO2,    0x080
@@ -202,25 +98,7 @@
 
 # ----------------------------------------------------------------------------------------------------- macros
 
-# One gate of an IDT. Both IDTs can be constants, as the ROM lies at a multiple of 64 KiB for L1 and L2 alike:
-# the low 16 bits of a handler's address are its offset in the image, and the rest is known.
-.macro  gate handler, rom
-        .word   (\handler) - image, CODE64, 0x8e00, ((\rom) >> 16) & 0xffff
-        .long   ((\rom) >> 32) & 0xffffffff, 0
-.endm
-
-# Page table entries at EDI: `count` of them, from `first` on in steps of `step`. An entry is not cleared
-# before it is written, as another vCPU may be running on the same table.
-.macro  entries count, first, step
-        mov     $\first, %ebx
-        mov     $\count, %ecx
-1:      mov     %ebx, %eax
-        stosl
-        xor     %eax, %eax
-        stosl
-        add     $\step, %ebx
-        loop    1b
-.endm
+        .include "l1/macros.S"
 
 # Fields of the VMCB at RBX.
 .macro  vmcb_u32 field, value
@@ -236,79 +114,20 @@
         vmcb_u64 \name + BASE, \base
 .endm
 
-# `mov` between L2's general registers and their slots in L2_GPRS. RAX and RSP are in the VMCB; RBP, which
-# finds the slots, is left to the caller.
-.macro  each_l2_gpr mov
-        .set    slot, L2_GPRS
-        .irp    gpr, rbx, rcx, rdx, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
-        \mov    \gpr, slot
-        .set    slot, slot + 8
-        .endr
-.endm
-.macro  load gpr, slot
-        mov     \slot(%rbp), %\gpr
-.endm
-.macro  save gpr, slot
-        mov     %\gpr, \slot(%rbp)
-.endm
-
-# Waits while the gate is shut. `parameters` is where the one who waits sees the block, `spin` its counter.
-.macro  wait_at_gate parameters, spin
-1:      cmpq    $0, \parameters + PARAM_GATE
-        je      2f
-        incq    \spin
+.macro  between_looks
         pause
-        jmp     1b
-2:
+.endm
+.macro  hypercall
+        vmmcall
+.endm
+.macro  compare_own                        # all that L2 has, it has with VMX too
 .endm
 
-# Appends text to the console line.
-.macro  put text
-        call    put_inline
-        .asciz  "\text"
-.endm
-.macro  put_field text, value
-        put     "\text"
-        mov     \value, %rax
-.endm
-
-# ----------------------------------------------------------------------------------------------- ROM's tables
+# -------------------------------------------------------------------------------------------------------- ROM
 
         .text
 image:
         .asciz  "vcpud svm-l1"
-
-        .balign 16, 0xf4
-gdt:    .quad   0
-        .quad   0x00af9b000000ffff         # CODE64
-        .quad   0x00cf93000000ffff         # DATA
-        .quad   0x00cf9b000000ffff         # CODE32
-gdt_end:
-
-        .balign 16, 0xf4
-l1_idt: .set    vector, 0
-        .rept   32
-        gate    l1_exceptions+16*vector, ROM
-        .set    vector, vector + 1
-        .endr
-l1_idt_end:
-
-# L2 handles the one exception and the one interrupt that it expects. L1 intercepts every other exception.
-        .balign 16, 0xf4
-l2_idt: .fill   14 * 16, 1, 0
-        gate    l2_page_fault, L2_BASE+L2_ROM
-        .fill   (L2_VECTOR - 15) * 16, 1, 0
-        gate    l2_interrupt, L2_BASE+L2_ROM
-l2_idt_end:
-
-gdtr:   .word   gdt_end - gdt - 1
-        .quad   gdt
-l1_idtr:
-        .word   l1_idt_end - l1_idt - 1
-        .quad   l1_idt
-no_idtr:
-        .word   0
-        .quad   0
 
         .balign 4, 0xf4
 scenes: .long   run_l2                     # 0
@@ -319,98 +138,10 @@ scenes: .long   run_l2                     # 0
         .long   triple_fault               # 5
         .long   unhandled_port             # 6
         .long   unbacked_read              # 7
-        .long   count_without_svm          # 8
+        .long   count_without_l2           # 8
 scenes_end:
 
-# --------------------------------------------------------------------- L1: from the reset vector to long mode
-
-        .code16
-real_mode:
-        lgdtl   %cs:gdtr - image           # CS.base is the ROM's, every other base is 0
-        mov     $CR0_PROTECTED, %eax
-        mov     %eax, %cr0
-        ljmpl   $CODE32, $protected_mode
-
-        .code32
-protected_mode:
-        mov     $DATA, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        cld
-
-        mov     $L1_PML4, %edi
-        entries 1, L1_PDPT+PAGE_TABLE, 0
-        entries 511, 0, 0
-        entries 4, L1_PD+PAGE_TABLE, 0x1000
-        entries 508, 0, 0
-        entries 4*512, PAGE_2M, 0x200000
-        entries 2*512, 0, 0                # the MSRPM
-
-        mov     $CR4_LONG, %eax
-        mov     %eax, %cr4
-        mov     $L1_PML4, %eax
-        mov     %eax, %cr3
-        mov     $EFER, %ecx
-        rdmsr
-        or      $EFER_LME, %eax
-        wrmsr
-        mov     $CR0_LONG, %eax
-        mov     %eax, %cr0
-        ljmpl   $CODE64, $long_mode
-
-        .code64
-long_mode:
-        mov     $1, %eax
-        cpuid
-        shr     $24, %ebx
-        shl     $AREA_SHIFT, %ebx
-        lea     AREA(%rbx), %ebp           # RBP is this vCPU's area, wherever L1 runs
-
-        # Clear the area around `starts`, which must survive a reset at any instruction.
-        xor     %eax, %eax
-        mov     %ebp, %edi
-        mov     $STARTS / 8, %ecx
-        rep stosq
-        incq    (%rdi)
-        add     $8, %rdi
-        mov     $(AREA_USED - STARTS - 8) / 8, %ecx
-        rep stosq
-
-        lea     L1_STACK_TOP(%rbp), %rsp
-        lidt    l1_idtr(%rip)
-
-        call    begin_line
-        put     " start"
-        call    end_line
-
-        mov     PARAMETERS + PARAM_SCENE, %eax
-        cmp     $(scenes_end - scenes) / 4, %eax
-        jae     no_scene
-        mov     $scenes, %ecx
-        mov     (%rcx, %rax, 4), %eax
-        jmp     *%rax
-
-# ----------------------------------------------------------------------------------- L1: scenes without an L2
-
-triple_fault:
-        lidt    no_idtr(%rip)
-        ud2
-
-unhandled_port:
-        mov     $UNHANDLED_PORT, %edx
-        mov     $0x5a, %al
-        out     %al, %dx
-        jmp     halt
-
-unbacked_read:
-        mov     $UNBACKED_GPA, %ebx
-        mov     (%rbx), %eax
-        jmp     halt
-
-count_without_svm:
-        incq    COUNTERS + L1_SPIN(%rbp)
-        jmp     count_without_svm
+        .include "l1/boot.S"
 
 # -------------------------------------------------------------------------------------------- L1: L2's set-up
 
@@ -477,7 +208,7 @@ run_l2:
         vmcb_u32 EXCEPTIONS, ~(1<<14)
         vmcb_u32 MISC1, INTERCEPT_MSR|INTERCEPT_SHUTDOWN
         vmcb_u32 MISC2, INTERCEPT_VMRUN|INTERCEPT_VMMCALL
-        vmcb_u32 MSRPM, MSRPM
+        vmcb_u32 MSRPM, ZEROS
         vmcb_u32 ASID, 1
         vmcb_u32 INT_CTL, V_INTR_MASKING
         cmpl    $SCENE_VIRQ, PARAMETERS + PARAM_SCENE
@@ -553,24 +284,7 @@ gif_set:
         cmpq    $0, VMCB + VMCB_RAX(%rbp)
         jne     l2_corrupt
         addq    $3, VMCB + VMCB_RIP(%rbp)  # past the VMMCALL; not every CPU gives nRIP [15.7.1]
-        incq    COUNTERS + L1_COUNT(%rbp)
-
-        mov     PARAMETERS + PARAM_REPORT, %rcx
-        test    %rcx, %rcx
-        jnz     1f
-        mov     $8, %ecx
-1:      mov     COUNTERS + L1_COUNT(%rbp), %rax
-        xor     %edx, %edx
-        div     %rcx
-        test    %rdx, %rdx
-        jnz     vmrun
-
-        call    begin_line
-        put_field " l1=", COUNTERS+L1_COUNT(%rbp)
-        call    put_decimal
-        put_field " l2=", COUNTERS+L2_COUNT(%rbp)
-        call    put_decimal
-        call    end_line
+        call    count_hypercall
         jmp     vmrun
 
 # ------------------------------------------------------------------------------------------ L1: what may fail
@@ -585,243 +299,14 @@ no_nested_paging:
         put     " panic nonp"
         jmp     end_line_and_halt
 
-no_scene:
-        call    begin_line
-        put     " panic noscene"
-        jmp     end_line_and_halt
+        .include "l1/console.S"
 
-l2_corrupt:
-        call    begin_line
-        put     " panic l2 corrupt"
-        jmp     end_line_and_halt
-
-        # One entry a vector, 16 bytes each. They make all frames alike: vector, error code, RIP, CS, ...
-        .set    VECTORS_WITH_ERROR_CODE, 1<<8|1<<10|1<<11|1<<12|1<<13|1<<14|1<<17|1<<21|1<<29|1<<30
-        .balign 16, 0xf4
-l1_exceptions:
-        .set    vector, 0
-        .rept   32
-        .balign 16, 0xf4
-        .if     !(VECTORS_WITH_ERROR_CODE >> vector & 1)
-        push    $0
-        .endif
-        push    $vector
-        jmp     l1_exception
-        .set    vector, vector + 1
-        .endr
-
-        # An exception in L1 is reported as SVM reports an intercepted one in L2 [15.12].
-l1_exception:
-        mov     %rsp, %rbp
-        and     $-AREA_BYTES, %rbp
-        pop     %r8
-        add     $VMEXIT_EXCEPTION, %r8
-        pop     %r9
-        mov     %cr2, %r10
-        pop     %r11
-
-panic:
-        call    begin_line
-        put_field " panic exit=", %r8
-        call    put_hex
-        put_field " info1=", %r9
-        call    put_hex
-        put_field " info2=", %r10
-        call    put_hex
-        put_field " rip=", %r11
-        call    put_hex
-
-end_line_and_halt:
-        call    end_line
-halt:   cli
-        hlt
-        jmp     halt
-
-# -------------------------------------------------------------------------------------------- L1: subroutines
-
-# Builds PML4, PDPT, PD and PT in the four cleared pages at RDI. They map L2's own pages to R8, the parameter
-# block to R9 and the ROM to R10. RDX is the offset of the PML4's one entry. RSI is subtracted from the
-# tables' own addresses, to make those of L1 those of L2. RAX, RCX and RDI are lost.
 build_tables:
-        lea     0x1000 + PAGE_TABLE(%rdi), %rax
-        sub     %rsi, %rax
-        mov     %rax, (%rdi, %rdx)
-        add     $0x1000, %rax
-        mov     %rax, 0x1000(%rdi)
-        add     $0x1000, %rax
-        mov     %rax, 0x2000(%rdi)
-
-        lea     0x3000(%rdi), %rdi
-        lea     PAGE_RO(%r9), %rax
-        mov     %rax, (L2_PARAMETERS >> 12) * 8(%rdi)
-        xor     %ecx, %ecx
-        lea     PAGE_RW(%r8), %rax
-1:      mov     %rax, (%rdi, %rcx, 8)
-        add     $0x1000, %rax
-        inc     %ecx
-        cmp     $L2_VISIBLE >> 12, %ecx
-        jb      1b
-        mov     $L2_ROM >> 12, %ecx
-        lea     PAGE_RO(%r10), %rax
-2:      mov     %rax, (%rdi, %rcx, 8)
-        add     $0x1000, %rax
-        inc     %ecx
-        cmp     $(L2_ROM >> 12) + 16, %ecx
-        jb      2b
-        ret
-
-# The console line, which ends at RDI. RAX, RCX, RDX and RSI are lost.
-begin_line:
-        lea     LINE(%rbp), %rdi
-        put     "cpu="
-        lea     -AREA(%rbp), %rax
-        shr     $AREA_SHIFT, %rax
-put_decimal:
-        mov     $10, %ecx
-        jmp     put_digits
-put_hex:
-        put     "0x"
-        mov     $16, %ecx
-put_digits:                                # RAX in base RCX
-        xor     %edx, %edx
-        div     %rcx
-        push    %rdx
-        test    %rax, %rax
-        jz      1f
-        call    put_digits
-1:      pop     %rax
-        mov     $digits, %edx
-        mov     (%rdx, %rax), %al
-        stosb
-        ret
-digits: .ascii  "0123456789abcdef"
-
-put_inline:                                # the text stands where the call would return to; RAX is kept
-        pop     %rsi
-1:      cmpb    $0, (%rsi)
-        movsb
-        jne     1b
-        dec     %rdi
-        jmp     *%rsi
-
-end_line:
-        mov     $'\n', %al
-        stosb
-        mov     %rdi, %rcx
-        lea     LINE(%rbp), %rsi
-        sub     %rsi, %rcx
-        mov     $CONSOLE, %edx
-        rep outsb
-        ret
+        table_builder PAGE_TABLE, PAGE_RW, PAGE_RO
 
 # --------------------------------------------------------------------------------------------------------- L2
-#
-#   GS    its counters                     RBX   L2_PATTERN
-#   R15   l2_count, as it must be          XMM0  l2_count, and l2_count + L2_PATTERN in the high half
-#   R13   l2_pf_count, as it must be       XMM1  1, and 1 in the high half
-#   R12   l2_irq_count, as it must be      R14   increments between two VMMCALLs
 
-l2:
-        movabs  $L2_PATTERN, %rbx
-        movq    %rbx, %xmm0
-        pslldq  $8, %xmm0
-        mov     $1, %eax
-        movq    %rax, %xmm1
-        punpcklqdq %xmm1, %xmm1
-
-        mov     %gs:L2_PARAMETERS + PARAM_INCREMENTS, %r14
-        mov     %gs:L2_PARAMETERS + PARAM_SCENE, %eax
-        cmp     $SCENE_PAGE_FAULT, %eax
-        je      l2_page_faults
-        test    %r14, %r14
-        jnz     1f
-        mov     $65536, %r14d
-1:      cmp     $SCENE_VIRQ, %eax
-        jne     l2_counts
-
-        wait_at_gate %gs:L2_PARAMETERS, %gs:COUNTERS+L2_SPIN
-        inc     %r12
-        # Touch what delivery needs, IDT, GDT and stack. QEMU's TCG, on which the tests run KVM, reports a
-        # nested page fault during an interrupt's delivery as one during an exception's (EXITINTINFO.TYPE 3
-        # for 0), and KVM then injects an exception 0x40, which VMRUN refuses. A CPU reports it rightly.
-        push    l2_idt + L2_VECTOR * 16(%rip)
-        pop     %rax
-        sti                                # takes effect after the next instruction
-
-l2_counts:
-        mov     %r14, %rcx
-1:      incq    %gs:COUNTERS + L2_COUNT
-        inc     %r15
-        paddq   %xmm1, %xmm0
-        dec     %rcx
-        jnz     1b
-        call    l2_calls_l1
-        jmp     l2_counts
-
-        # The address changes with each round, so that a fault that comes with an earlier one's CR2 shows.
-l2_page_faults:
-        test    %r14, %r14
-        jnz     1f
-        mov     $64, %r14d
-1:      movabs  $L2_BASE + L2_UNMAPPED, %r8
-        mov     $CONSOLE, %edx
-2:      mov     %r14, %rcx
-3:      movzwl  %r15w, %esi
-        add     %r8, %rsi
-        inc     %r13
-l2_outsb:
-        outsb
-        incq    %gs:COUNTERS + L2_COUNT
-        inc     %r15
-        paddq   %xmm1, %xmm0
-        dec     %rcx
-        jnz     3b
-        call    l2_calls_l1
-        jmp     2b
-
-l2_page_fault:                             # error code, RIP, CS, RFLAGS, RSP, SS
-        mov     %cr2, %rax
-        cmp     %rsi, %rax
-        jne     l2_gives_up
-        cmpq    $0, (%rsp)                 # a read by the supervisor of a page that is not present
-        jne     l2_gives_up
-        lea     l2_outsb(%rip), %rax
-        cmp     %rax, 8(%rsp)
-        jne     l2_gives_up
-        incq    %gs:COUNTERS + L2_PF_COUNT
-        incq    8(%rsp)                    # past the OUTSB
-        add     $8, %rsp
-        iretq
-
-l2_interrupt:
-        incq    %gs:COUNTERS + L2_IRQ_COUNT
-        iretq
-
-        # What L2 knows twice must agree. RAX and XMM2 are lost.
-l2_calls_l1:
-        swapgs
-        cmp     %r15, %gs:COUNTERS + L2_COUNT
-        jne     l2_gives_up
-        cmp     %r13, %gs:COUNTERS + L2_PF_COUNT
-        jne     l2_gives_up
-        cmp     %r12, %gs:COUNTERS + L2_IRQ_COUNT
-        jne     l2_gives_up
-        movq    %xmm0, %rax
-        cmp     %r15, %rax
-        jne     l2_gives_up
-        movhlps %xmm0, %xmm2
-        movq    %xmm2, %rax
-        sub     %r15, %rax
-        cmp     %rbx, %rax
-        jne     l2_gives_up
-        xor     %eax, %eax
-        vmmcall
-        ret
-
-l2_gives_up:
-        mov     $L2_CORRUPT, %eax
-        vmmcall
-        ud2
+        .include "l1/l2.S"
 
 # ----------------------------------------------------------------------------------------------- reset vector
 

@@ -35,7 +35,6 @@ import {
   SVM_VCPU,
   svmGuestMode,
   svmHeaderOnly,
-  VMX_RULE_CASES,
   VMX_SELFTEST,
   VMX_VCPU,
   vmxCurrent,
@@ -44,6 +43,7 @@ import {
   vmxShadow,
   vmxVmxon,
 } from '../../vectors/nested-states.js';
+import { VMX_RULE_CASES } from '../../vectors/vmx-rule-cases.js';
 
 /** Every violation, where all is known. */
 const allViolations = (bytes: Uint8Array, vcpu: VcpuFacts, facts: KernelFacts) =>
@@ -66,7 +66,7 @@ describe('the table', () => {
 
   test('names a field of the layout, a register of the vCPU, or the bytes', () => {
     const paths = new Set([...FIELDS.SVM, ...FIELDS.VMX].map((field) => field.path));
-    for (const path of ['vcpu.efer', 'vcpu.cr0', 'vcpu.cr3', 'bytes']) paths.add(path);
+    for (const path of ['vcpu.efer', 'vcpu.cr0', 'vcpu.cr3', 'vcpu.cr4', 'bytes']) paths.add(path);
     expect(RULES.map((rule) => rule.field).filter((field) => !paths.has(field))).toEqual([]);
   });
 
@@ -84,7 +84,9 @@ describe.each([
     const bytes = caseBytes(row, valid, facts);
     const violation = checkNestedState(bytes, facts, kernel(format, reason));
     const rule = RULES.find((candidate) => candidate.reason === reason);
-    expect(violation).toMatchObject({ reason, errno: 'EINVAL', field: rule?.field, source: rule?.source });
+    const { errno, returns, field, source } = rule ?? {};
+    expect(violation).toMatchObject({ reason, errno, field, source });
+    expect(violation?.returns).toBe(returns);
     expect(allViolations(bytes, facts, kernel(format, reason))[0]).toEqual(violation);
   });
 
@@ -104,7 +106,7 @@ describe('valid states pass', () => {
     ['SVM out of guest mode', svmHeaderOnly()],
     ['SVM with GIF clear', svmHeaderOnly({ flags: 0 })],
     ['SVM reset', resetNestedState('SVM')],
-    ['SVM that is what the probes start from', VALID_STATE.SVM()],
+    ['SVM that is what the probes start from', VALID_STATE.SVM(new Map())],
   ])('%s', (_name, bytes) => {
     expect(checkNestedState(bytes, SVM_VCPU, everyRule('SVM'))).toBeUndefined();
   });
@@ -118,7 +120,7 @@ describe('valid states pass', () => {
     ['VMX in guest mode with a shadow VMCS', vmxShadow()],
     ['VMX with a preemption timer deadline', vmxGuestMode({ headerFlags: 1, deadline: 99n })],
     ['VMX reset', resetNestedState('VMX')],
-    ['VMX that is what the probes start from', VALID_STATE.VMX()],
+    ['VMX that is what the probes start from', VALID_STATE.VMX(VMX_VCPU.vmxCapabilityMsrs)],
   ])('%s', (_name, bytes) => {
     expect(checkNestedState(bytes, VMX_VCPU, everyRule('VMX'))).toBeUndefined();
   });
@@ -328,7 +330,7 @@ describe('probes', () => {
   test.each(probes)('%s: each state of %s breaks that rule and no other', (format, reason, probe) => {
     const vcpu = format === 'SVM' ? SVM_VCPU : VMX_VCPU;
     const facts = { ...vcpu, efer: probe.svme ? 0x1000n : 0n };
-    const states = probe.states(facts.maxPhyAddr);
+    const states = probe.states(facts.maxPhyAddr, facts.vmxCapabilityMsrs);
     expect(states.length).toBeGreaterThan(0);
     for (const bytes of states) {
       expect(allViolations(bytes, facts, kernel(format, reason)).map((v) => v.reason)).toEqual([reason]);
@@ -348,6 +350,7 @@ describe('arbitrary bytes', () => {
     efer: u64,
     cr0: u64,
     cr3: u64,
+    cr4: u64,
     inSmm: fc.boolean(),
     maxPhyAddr: fc.integer({ min: 0, max: 255 }),
     hasSvm: fc.boolean(),
@@ -357,8 +360,9 @@ describe('arbitrary bytes', () => {
     hasNx: fc.boolean(),
     hasFxsrOpt: fc.boolean(),
     hasAutoIbrs: fc.boolean(),
-    hasLam: fc.boolean(),
-    cr4Reserved: u64,
+    hasShstk: fc.boolean(),
+    hasIbt: fc.boolean(),
+    reserved: fc.record({ cr3: u64, cr4: u64, debugctl: u64, perfGlobalCtrl: u64 }),
     separateL2Pat: fc.boolean(),
     enlightenedVmcs: fc.boolean(),
     vmxCapabilityMsrs: fc
@@ -368,7 +372,6 @@ describe('arbitrary bytes', () => {
   const kernels: fc.Arbitrary<KernelFacts> = fc.record({
     format: fc.constantFrom('SVM' as const, 'VMX' as const),
     enforced: fc.subarray(VARYING).map((reasons) => new Set<string>(reasons)),
-    reserved: fc.record({ cr4: u64, efer: u64 }),
   });
   const noise = fc.uint8Array({ minLength: 0, maxLength: 9000 });
   // Valid states with some bytes changed and some cut off get further into the table than noise does.

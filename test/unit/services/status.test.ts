@@ -50,6 +50,15 @@ describe('an error of vcpud', () => {
     expect(info).toMatchObject({ reason: 'SVM_ASID_ZERO', fieldViolations: [{ field: 'data:asid' }] });
   });
 
+  test('of several rules has one BadRequest that names every field, the first rule first', () => {
+    const further = [{ field: 'data:size', reason: 'SVM_SIZE_BELOW_VMCB12', message: 'another sentence' }];
+    const { info } = sent(VcpudError.ofRule('SVM_ASID_ZERO', 'a sentence', { field: 'data:asid', further }));
+    expect(info?.fieldViolations).toMatchObject([
+      { field: 'data:asid', reason: 'SVM_ASID_ZERO', description: 'a sentence' },
+      { field: 'data:size', reason: 'SVM_SIZE_BELOW_VMCB12', description: 'another sentence' },
+    ]);
+  });
+
   test('that is told more of keeps what it had', () => {
     const error = VcpudError.of('MSR_REFUSED', 'a sentence', { field: 'msrs', metadata: { msr: '0x10' } });
     const { info } = sent(error.with({ vcpu_holds: 'former state' }));

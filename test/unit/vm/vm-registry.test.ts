@@ -35,7 +35,6 @@ const registry = () =>
   new VmRegistry(new NativeSystem(-1), HOST, {
     format: 'SVM',
     enforced: new Set(),
-    reserved: { cr4: 0n, efer: 0n },
     unexplained: { count: 0 },
   });
 

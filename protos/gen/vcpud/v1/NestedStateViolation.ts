@@ -10,7 +10,7 @@ export interface NestedStateViolation {
    */
   'reason'?: (string);
   /**
-   * What the kernel answers, such as "EINVAL"; empty for vcpud's own rules about the bytes.
+   * What the kernel answers, such as "EINVAL"; empty where it has a return_value instead, and for vcpud's own rules about the bytes.
    */
   'errno'?: (string);
   /**
@@ -25,6 +25,10 @@ export interface NestedStateViolation {
    * The kernel function that has the rule; "vcpud" for vcpud's own.
    */
   'source'?: (string);
+  /**
+   * The value above 0 that KVM_SET_NESTED_STATE returns in place of an error; 0 where it answers with errno.
+   */
+  'returnValue'?: (number);
 }
 
 /**
@@ -36,7 +40,7 @@ export interface NestedStateViolation__Output {
    */
   'reason': (string);
   /**
-   * What the kernel answers, such as "EINVAL"; empty for vcpud's own rules about the bytes.
+   * What the kernel answers, such as "EINVAL"; empty where it has a return_value instead, and for vcpud's own rules about the bytes.
    */
   'errno': (string);
   /**
@@ -51,4 +55,8 @@ export interface NestedStateViolation__Output {
    * The kernel function that has the rule; "vcpud" for vcpud's own.
    */
   'source': (string);
+  /**
+   * The value above 0 that KVM_SET_NESTED_STATE returns in place of an error; 0 where it answers with errno.
+   */
+  'returnValue': (number);
 }

@@ -204,6 +204,7 @@ export interface VmServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
+   * | UNIMPLEMENTED | GUESTS_NOT_RUN | this vcpud serves a model of a kernel, which runs no guest |
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_STOPPED | the VM stopped by itself (stop in the VM says why): reset its vCPUs, or set a state, first |
@@ -219,6 +220,7 @@ export interface VmServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
+   * | UNIMPLEMENTED | GUESTS_NOT_RUN | this vcpud serves a model of a kernel, which runs no guest |
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_STOPPED | the VM stopped by itself (stop in the VM says why): reset its vCPUs, or set a state, first |
@@ -387,6 +389,7 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
    * 
    * | code | reason | when |
    * |---|---|---|
+   * | UNIMPLEMENTED | GUESTS_NOT_RUN | this vcpud serves a model of a kernel, which runs no guest |
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_STOPPED | the VM stopped by itself (stop in the VM says why): reset its vCPUs, or set a state, first |

@@ -1,9 +1,10 @@
-// The host's side of the svm-l1 guest, by the API: places the ROM, writes the parameters, reads the counters.
+// The host's side of the guests that run an L2, by the API: places the ROM that fits the host's CPU, writes the
+// parameters, reads the counters. The demo, the tests and the bench move these guests.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { VcpudClient } from '../../../lib/api/client.js';
+import type { VcpudClient } from '../../lib/api/client.js';
 import {
   areaGpa,
   COUNTER,
@@ -14,15 +15,16 @@ import {
   ROM_BYTES,
   ROM_GPA,
   ramBytes,
-  SCENE,
 } from './layout.js';
+import { type GuestKind, SCENES, type SceneName } from './scenes.js';
 
 export interface GuestParameters {
   readonly paging: keyof typeof PAGING;
-  readonly scene: keyof typeof SCENE;
-  /** L2 increments between two VMMCALLs; 0 for the guest's default. */
+  /** One that the guest's kind has. */
+  readonly scene: SceneName;
+  /** L2 increments between two hypercalls; 0 for the guest's default. */
   readonly increments: number;
-  /** VMMCALLs between two console lines; 0 for the guest's default. */
+  /** Hypercalls between two console lines; 0 for the guest's default. */
   readonly report: number;
   /** Whether the guest is to wait at its scene's gate. */
   readonly gate: boolean;
@@ -39,12 +41,24 @@ export const NORMAL: GuestParameters = {
 
 export type Counters = Readonly<Record<keyof typeof COUNTER, bigint>>;
 
-/** l1.bin, from the sources' folder: it is not compiled into dist. */
-function romPath(): string {
+/** Vendors by the names of lib/vm/host.ts and of the API. Only SVM's guest is also for a CPU of neither vendor. */
+export function guestKind(vendor: string): GuestKind {
+  return vendor === 'INTEL' || vendor === 'CPU_VENDOR_INTEL' ? 'vmx' : 'svm';
+}
+
+/** The guest for the host that a client reaches. */
+export async function guestKindOf(client: VcpudClient): Promise<GuestKind> {
+  const { host } = await client.host.GetHost({});
+  return guestKind(host?.cpuVendor ?? '');
+}
+
+/** A guest's l1.bin, from the sources' folder: it is not compiled into dist. */
+export function romPath(kind: GuestKind): string {
+  const file = `test/guests/${kind}-l1/l1.bin`;
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const path = join(folder, 'test/guests/svm-l1/l1.bin');
+    const path = join(folder, file);
     if (existsSync(path)) return path;
-    if (folder === dirname(folder)) throw new Error('test/guests/svm-l1/l1.bin is missing');
+    if (folder === dirname(folder)) throw new Error(`${file} is missing`);
   }
 }
 
@@ -52,7 +66,7 @@ function romPath(): string {
 const MANY_VCPUS = 16;
 const RAM_FOR_MANY = 128 * 1024 * 1024;
 
-/** A VM's shape for this guest. */
+/** A VM's shape for either guest. */
 export function guestShape(vcpuCount: number) {
   const ram = Number(ramBytes(vcpuCount));
   return {
@@ -65,20 +79,25 @@ export function guestShape(vcpuCount: number) {
 }
 
 /** What must be in a VM's memory before it starts: the ROM and the parameter block. */
-export function guestImage(parameters: GuestParameters): ReadonlyArray<{ gpa: number; data: Buffer }> {
+export function guestImage(
+  kind: GuestKind,
+  parameters: GuestParameters,
+): ReadonlyArray<{ gpa: number; data: Buffer }> {
+  const scene = SCENES[parameters.scene];
+  if (scene[kind] === undefined) throw new Error(`${kind}-l1 has no scene ${parameters.scene}`);
   const block = Buffer.alloc(PARAMETERS_BYTES);
   block.writeUInt32LE(PAGING[parameters.paging], PARAMETER.paging);
-  block.writeUInt32LE(SCENE[parameters.scene], PARAMETER.scene);
+  block.writeUInt32LE(scene.number, PARAMETER.scene);
   block.writeBigUInt64LE(BigInt(parameters.increments), PARAMETER.increments);
   block.writeBigUInt64LE(BigInt(parameters.report), PARAMETER.report);
   block.writeBigUInt64LE(parameters.gate ? 1n : 0n, PARAMETER.gate);
   return [
-    { gpa: Number(ROM_GPA), data: readFileSync(romPath()) },
+    { gpa: Number(ROM_GPA), data: readFileSync(romPath(kind)) },
     { gpa: Number(PARAMETERS_GPA), data: block },
   ];
 }
 
-/** Creates a VM with the guest in it, paused at its reset vector. */
+/** Creates a VM with the host's guest in it, paused at its reset vector. */
 export async function createGuest(
   client: VcpudClient,
   vmId: string,
@@ -86,8 +105,9 @@ export async function createGuest(
   vcpuCount: number,
 ): Promise<void> {
   const name = `vms/${vmId}`;
+  const image = guestImage(await guestKindOf(client), parameters);
   await client.vm.CreateVm({ vmId, vm: guestShape(vcpuCount) });
-  await client.writeMemory(guestImage(parameters).map((chunk) => ({ name, ...chunk })));
+  await client.writeMemory(image.map((chunk) => ({ name, ...chunk })));
 }
 
 /** Opens the gate at which the guest waits; the VM may be running. */

@@ -1,14 +1,15 @@
-// The committed guest binary is what its source builds, with the machine's own binutils or the testbed's.
+// The committed guest binaries are what their sources build, with the machine's own binutils or the testbed's.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ROM_BYTES, ROM_MAGIC } from '../../guests/svm-l1/layout.js';
+import { romPath } from '../../guests/guest.js';
+import { ROM_BYTES } from '../../guests/layout.js';
 import { cachedProgram, filledCache } from '../../testbed/cache.js';
 
-const FOLDER = join(import.meta.dirname, '../../guests/svm-l1');
+const FOLDER = join(import.meta.dirname, '../../guests');
 const TOOLS = ['as', 'ld', 'objcopy'] as const;
 /** The testbed's packages may have to be fetched first. */
 const FETCH_TIMEOUT_MS = 600_000;
@@ -20,19 +21,20 @@ async function toolEnvironment(): Promise<Record<string, string>> {
   return Object.fromEntries(TOOLS.map((tool) => [tool.toUpperCase(), cachedProgram(cache, tool).join(' ')]));
 }
 
-test(
-  'l1.bin is built from l1.S, byte for byte',
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'svm-l1-'));
+test.each(['svm', 'vmx'] as const)(
+  '%s-l1/l1.bin is built from its source, byte for byte',
+  async (kind) => {
+    const folder = mkdtempSync(join(tmpdir(), 'l1-'));
     try {
       const out = join(folder, 'l1.bin');
-      execFileSync('sh', [join(FOLDER, 'build.sh'), out], {
+      execFileSync('sh', [join(FOLDER, 'build.sh'), join(FOLDER, `${kind}-l1/l1.S`), out], {
         env: { ...process.env, ...(await toolEnvironment()) },
       });
       const built = readFileSync(out);
       expect(built.length).toBe(ROM_BYTES);
-      expect(built.toString('latin1', 0, ROM_MAGIC.length)).toBe(ROM_MAGIC);
-      expect(built.equals(readFileSync(join(FOLDER, 'l1.bin')))).toBe(true);
+      const name = `vcpud ${kind}-l1`;
+      expect(built.toString('latin1', 0, name.length)).toBe(name);
+      expect(built.equals(readFileSync(romPath(kind)))).toBe(true);
     } finally {
       rmSync(folder, { recursive: true });
     }

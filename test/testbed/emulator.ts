@@ -1,0 +1,55 @@
+// What an emulated host looks like to run.ts, whichever emulator runs it: qemu.ts and bochs.ts make one.
+
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+
+/** A TCP port of this machine's 127.0.0.1 and the port of the emulated host that it leads to. */
+export interface Forward {
+  readonly hostPort: number;
+  readonly guestPort: number;
+}
+
+/** Lines that the host's scripts write to the control line. */
+export const CONTROL = { started: 'started', exited: 'exited' } as const;
+
+/** A running emulator with this process's ends of its lines; they end when it does. */
+export interface Emulator {
+  readonly process: ChildProcess;
+  /** The kernel's console. */
+  readonly console: Readable;
+  /** Lines of CONTROL. */
+  readonly control: Readable;
+  /** The command's, byte for byte. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** What the emulator itself says. */
+  readonly complaints: Readable;
+}
+
+/** What one run asks of an emulated host. */
+export interface HostSettings {
+  readonly nested: boolean;
+  /** A number and M or G. */
+  readonly memory: string;
+  readonly forwards: readonly Forward[];
+  /** The whole environment of the command. */
+  readonly environment: ReadonlyMap<string, string>;
+  readonly cwd: string;
+  readonly command: readonly string[];
+}
+
+/** The command as a POSIX shell script that leaves nothing of the script's own environment. */
+export function commandScript(settings: Pick<HostSettings, 'environment' | 'cwd' | 'command'>): string {
+  return [
+    'unset $(env | sed -n "s/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p")',
+    ...[...settings.environment].map(([name, value]) => `export ${name}=${quoted(value)}`),
+    `cd ${quoted(settings.cwd)} || exit 126`,
+    `exec ${settings.command.map(quoted).join(' ')}`,
+    '',
+  ].join('\n');
+}
+
+/** One word of a POSIX shell, whatever it holds. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
