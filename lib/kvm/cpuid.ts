@@ -76,10 +76,13 @@ export const hasVmx = (entries: Buffer): boolean => bit(cpuidRegister(entries, 1
 
 const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
 
-/** CPUID 0x80000008 EAX bits 0-7: bits of a physical address; 36 where the leaf is missing. */
+/**
+ * CPUID 0x80000008 EAX bits 0-7: bits of a physical address, as cpuid_query_maxphyaddr reads it; 36 where the leaf is
+ * missing, or beyond what leaf 0x80000000 says there is.
+ */
 export function maxPhyAddr(entries: Buffer): number {
-  const bits = cpuidRegister(entries, 0x80000008, 'eax') & 0xff;
-  return bits === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : bits;
+  const missing = cpuidRegister(entries, 0x80000000, 'eax') < 0x80000008;
+  return missing ? DEFAULT_PHYSICAL_ADDRESS_BITS : cpuidRegister(entries, 0x80000008, 'eax') & 0xff;
 }
 
 /** The vendor string, such as "AuthenticAMD". */
@@ -111,6 +114,16 @@ export function withApicId(entries: Buffer, id: number): Buffer {
       const offset = at + CPUID_ENTRY[register];
       copy.writeUInt32LE(insert(copy.readUInt32LE(offset), id), offset);
     }
+  }
+  return copy;
+}
+
+/** A copy of the table without nested paging: CPUID 0x8000000A EDX bit 0. */
+export function hidingNpt(entries: Buffer): Buffer {
+  const copy = Buffer.from(entries);
+  for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
+    if (copy.readUInt32LE(at + CPUID_ENTRY.function) !== 0x8000000a) continue;
+    copy.writeUInt32LE((copy.readUInt32LE(at + CPUID_ENTRY.edx) & ~1) >>> 0, at + CPUID_ENTRY.edx);
   }
   return copy;
 }

@@ -44,6 +44,7 @@ function registerFacts(parts: Parts): RegisterFacts {
   };
 }
 
+/** What the rules ask of a vCPU's CPUID. */
 export function cpuidFacts(cpuid: Buffer): CpuidFacts {
   const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
   return {
@@ -54,6 +55,7 @@ export function cpuidFacts(cpuid: Buffer): CpuidFacts {
     hasLongMode: bit(extended, 29),
     hasNx: bit(extended, 20),
     hasFxsrOpt: bit(extended, 25),
+    hasAutoIbrs: bit(cpuidRegister(cpuid, 0x80000021, 'eax'), 8),
     hasShstk: bit(cpuidRegister(cpuid, 7, 'ecx'), 7),
     hasIbt: bit(cpuidRegister(cpuid, 7, 'edx'), 20),
     reserved: reservedBits(cpuid),

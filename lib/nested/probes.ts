@@ -1,9 +1,9 @@
 // States that tell which of the rules that vary the kernel at hand applies. The host's profile is made from them
 // once, with a scratch vCPU that is never run: a rule is enforced if the kernel refuses every state of its row.
 //
-// The scratch vCPU has the CPUID that KVM offers and reset registers, but for EFER.SVME as the row says. The
-// kernel must take VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it
-// counts only for VMs with a quirk disabled that vcpud leaves alone.
+// The scratch vCPU has the CPUID that KVM offers and reset registers, but for what the row says. The kernel must take
+// VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it counts only for VMs with a
+// quirk disabled that vcpud leaves alone.
 
 import { read, viewOf, write, writeHeader } from './codec.js';
 import {
@@ -25,14 +25,16 @@ import {
   VMX_HEADER,
 } from './layout.js';
 import { resetNestedState } from './reset.js';
+import type { RefusedBits } from './rule.js';
 import type { RuleReason } from './rules.js';
-import { CR4_RESERVED, EFER_RESERVED } from './svm-rules.js';
 import { EFER_RESERVED_ON_INTEL, ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
 
 export interface Probe {
   readonly reason: RuleReason;
   /** EFER.SVME that the scratch vCPU must have. */
   readonly svme: boolean;
+  /** Present where the vCPU's CPUID must lack NPT, which it has otherwise. */
+  readonly withoutNpt?: true;
   /** States that break this rule and no other, on a vCPU of that physical address width and those VMX capability MSRs. */
   readonly states: (maxPhyAddr: number, vmx: VmxCapabilities) => Uint8Array[];
 }
@@ -125,16 +127,17 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       svme: true,
       states: () => [svmState((view) => write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP))],
     },
-    // Where the row before is enforced this one is too, whatever the kernel thinks of nested_cr3: no harm in that.
+    // Where the row before is enforced these are too, whatever the kernel thinks of nested_cr3: no harm in that.
     {
       reason: 'SVM_NESTED_CR3_ILLEGAL',
       svme: true,
-      states: (maxPhyAddr) => [
-        svmState((view) => {
-          write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP);
-          write(view, VMCB12_CONTROL.nested_cr3, 1n << BigInt(maxPhyAddr));
-        }),
-      ],
+      states: illegalNestedCr3,
+    },
+    {
+      reason: 'SVM_NESTED_CR3_ILLEGAL_WITHOUT_NPT',
+      svme: true,
+      withoutNpt: true,
+      states: illegalNestedCr3,
     },
     {
       reason: 'SVM_TLB_CTL_UNSUPPORTED',
@@ -160,16 +163,6 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       reason: 'SVM_HOST_CS_L_AND_D',
       svme: true,
       states: () => [svmState((view) => write(view, VMCB12_SAVE['cs.attrib'], 0x069b))],
-    },
-    {
-      reason: 'SVM_HOST_CR4_RESERVED_BITS',
-      svme: true,
-      states: () => bitStates(VMCB12_SAVE.cr4, L1_CR4, CR4_RESERVED),
-    },
-    {
-      reason: 'SVM_HOST_EFER_RESERVED_BITS',
-      svme: true,
-      states: () => bitStates(VMCB12_SAVE.efer, L1_EFER, EFER_RESERVED),
     },
   ],
   VMX: [
@@ -256,6 +249,29 @@ function writeDebugctl(view: DataView, value: bigint): void {
   write(view, VMCS12.guest_ia32_debugctl, value);
 }
 
+/**
+ * For each register of L1's of which a kernel refuses bits: a state that it takes if it does not refuse the bit. Needs
+ * EFER.SVME, as VALID_STATE does.
+ */
+export const REFUSED_BIT_PROBES: Readonly<
+  Record<NestedFormat, Readonly<Partial<Record<keyof RefusedBits, (bit: bigint) => Uint8Array>>>>
+> = {
+  SVM: {
+    cr4: (bit) => svmState((view) => write(view, VMCB12_SAVE.cr4, L1_CR4 | bit)),
+    efer: (bit) => svmState((view) => write(view, VMCB12_SAVE.efer, L1_EFER | bit)),
+  },
+  VMX: {},
+};
+
+function illegalNestedCr3(maxPhyAddr: number): Uint8Array[] {
+  return [
+    svmState((view) => {
+      write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP);
+      write(view, VMCB12_CONTROL.nested_cr3, 1n << BigInt(maxPhyAddr));
+    }),
+  ];
+}
+
 function changed(bytes: Uint8Array, change: (view: DataView) => void): Uint8Array {
   change(viewOf(bytes));
   return bytes;
@@ -275,11 +291,6 @@ function flagStates(plain: () => Uint8Array): Uint8Array[] {
 function eventState(type: number, vector: number): Uint8Array {
   const VALID = 0x8000_0000;
   return svmState((view) => write(view, VMCB12_CONTROL.event_inj, VALID + (type << 8) + vector));
-}
-
-/** For each bit of a mask, a state whose field has it beside its plain value. */
-function bitStates(field: Field<'u64'>, plain: bigint, mask: bigint): Uint8Array[] {
-  return bitsOf(mask).map((bit) => svmState((view) => write(view, field, plain | bit)));
 }
 
 /** The bits of a mask, one by one. */

@@ -43,6 +43,8 @@ export interface VcpuFacts {
   readonly hasNx: boolean;
   /** CPUID 8000_0001h EDX[25]. */
   readonly hasFxsrOpt: boolean;
+  /** CPUID 8000_0021h EAX[8]. */
+  readonly hasAutoIbrs: boolean;
   /** CPUID 7h ECX[7]: shadow stacks. */
   readonly hasShstk: boolean;
   /** CPUID 7h EDX[20]: indirect branch tracking. */
@@ -69,7 +71,23 @@ export interface KernelFacts {
   readonly enforced: ReadonlySet<string>;
   /** What it reserves for every guest; absent where the kernel is only described, and then nothing is refused for it. */
   readonly reserved?: ReservedBits;
+  /** Bits of L1's registers that it was seen to refuse on a vCPU with all that it supports; absent if it was not asked. */
+  readonly refused?: RefusedBits;
 }
+
+export interface RefusedBits {
+  readonly cr4: bigint;
+  readonly efer: bigint;
+}
+
+/**
+ * What no kernel lets any guest set: all that is known of one that was not asked. CR4: 15, 26, 27, 31:29, 63:33.
+ * EFER: 7:1, 9, 16, 19, 63:22.
+ */
+export const REFUSED_EVERYWHERE: RefusedBits = {
+  cr4: 0xffff_fffe_ec00_8000n,
+  efer: 0xffff_ffff_ffc9_02fen,
+};
 
 export interface RuleContext {
   readonly bytes: Uint8Array;

@@ -21,6 +21,7 @@ function cpuidOf(facts: VcpuFacts): Buffer {
     row.writeUInt32LE((row.readUInt32LE(CPUID[name]) | bits) >>> 0, CPUID[name]);
     leaves.set(leaf, row);
   };
+  register(0x8000_0000, 'eax', 0x8000_000a);
   register(0x8000_0008, 'eax', facts.maxPhyAddr);
   for (const [fact, [leaf, name, bit]] of Object.entries(CPUID_FACTS)) {
     if (facts[fact as CpuidFact]) register(leaf, name, 1 << bit);

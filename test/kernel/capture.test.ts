@@ -204,7 +204,10 @@ describe('a thousand captures of one running L2', () => {
     const state = await pauseWhen(live, 'every vCPU in L2', everyVcpuInL2);
     const { enforcedRules } = (await live.client.host.GetHost({})).host ?? { enforcedRules: [] };
     const facts = vcpuFacts(vcpuSnapshot(onlyVcpu(state)));
-    const kernel = { format: 'SVM', enforced: new Set(enforcedRules) } as const;
+    const kernel = {
+      format: 'SVM',
+      enforced: new Set(enforcedRules),
+    } as const;
     for (const capture of captures) expect(checkNestedState(bytesOf(capture), facts, kernel)).toBeUndefined();
 
     const taker: VmRef = { client: live.client, vmId: 'taker' };

@@ -40,9 +40,10 @@ export const SVM_VCPU: VcpuFacts = {
   hasLongMode: true,
   hasNx: true,
   hasFxsrOpt: true,
+  hasAutoIbrs: true,
   hasShstk: false,
   hasIbt: false,
-  reserved: { cr3: 3n << 61n, cr4: 0n, debugctl: 0n, perfGlobalCtrl: 0n },
+  reserved: { cr3: 3n << 61n, cr4: 0x6000n, debugctl: 0n, perfGlobalCtrl: 0n }, // CR4: VMXE, SMXE
   separateL2Pat: false,
   enlightenedVmcs: false,
   vmxCapabilityMsrs: new Map(),
@@ -239,12 +240,19 @@ export function caseBytes(row: RuleCase, valid: () => Uint8Array, vcpu: VcpuFact
   return row.length === undefined ? bytes : bytes.slice(0, row.length);
 }
 
+/** A state with zeroes after it. */
+function longer(state: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  bytes.set(state);
+  return bytes;
+}
+
 /** The lowest address that is too high for a vCPU, and page-aligned. */
 const beyond = (vcpu: VcpuFacts): bigint => 1n << BigInt(vcpu.maxPhyAddr);
 
 /** SVM: each row is svmGuestMode() with one change. */
 export const SVM_RULE_CASES: readonly RuleCase[] = [
-  { name: 'no bytes at all', reason: 'NESTED_HEADER_TRUNCATED', length: 0 },
+  { name: 'no bytes at all', reason: 'NESTED_STATE_EMPTY', length: 0 },
   { name: '127 bytes', reason: 'NESTED_HEADER_TRUNCATED', length: 127 },
   {
     name: 'size 127',
@@ -257,6 +265,16 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     reason: 'NESTED_DATA_TRUNCATED',
     change: (view) => write(view, HEADER.size, VMX_SHADOW_BYTES),
   },
+  {
+    name: '8321 bytes',
+    reason: 'NESTED_DATA_TOO_LONG',
+    from: () => longer(svmGuestMode(), VMX_SHADOW_BYTES + 1),
+  },
+  {
+    name: 'size 4223, 4224 bytes',
+    reason: 'NESTED_DATA_BEYOND_SIZE',
+    change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
+  },
   { name: 'flag 10h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x111) },
   { name: 'flag 8000h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x8101) },
   {
@@ -265,7 +283,7 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     change: (view) => write(view, HEADER.flags, FLAG.RUN_PENDING | FLAG.GIF_SET),
   },
   { name: 'format VMX', reason: 'SVM_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 0) },
-  { name: 'format 2', reason: 'SVM_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 2) },
+  { name: 'format 2', reason: 'NESTED_FORMAT_UNKNOWN', change: (view) => write(view, HEADER.format, 2) },
   {
     name: 'EVMCS',
     reason: 'SVM_FLAGS_ILLEGAL',
@@ -303,11 +321,13 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'size 4223',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
+    length: SVM_GUEST_BYTES - 1,
   },
   {
     name: 'size 128',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, HEADER_BYTES),
+    length: HEADER_BYTES,
   },
   {
     name: 'VMRUN not intercepted',
@@ -327,6 +347,15 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
       write(view, VMCB12_CONTROL.nested_ctl, 1n);
       write(view, VMCB12_CONTROL.nested_cr3, beyond(vcpu));
     },
+  },
+  {
+    name: 'nested CR3 beyond the address width, NPT not in the CPUID',
+    reason: 'SVM_NESTED_CR3_ILLEGAL_WITHOUT_NPT',
+    change: (view, vcpu) => {
+      write(view, VMCB12_CONTROL.nested_ctl, 1n);
+      write(view, VMCB12_CONTROL.nested_cr3, beyond(vcpu));
+    },
+    vcpu: { hasNpt: false },
   },
   {
     name: 'MSR permission map beyond the address width',
@@ -430,6 +459,11 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     change: (view) => write(view, VMCB12_SAVE['cs.attrib'], 0x069b),
   },
   {
+    name: 'L1 CR4.VMXE without CPUID',
+    reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.cr4, 0x2020n),
+  },
+  {
     name: 'L1 CR4 bit 63',
     reason: 'SVM_HOST_CR4_RESERVED_BITS',
     change: (view) => write(view, VMCB12_SAVE.cr4, 0x20n | (1n << 63n)),
@@ -460,6 +494,12 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     reason: 'SVM_HOST_EFER_NX_UNSUPPORTED',
     change: (view) => write(view, VMCB12_SAVE.efer, 0x1d00n),
     vcpu: { hasNx: false },
+  },
+  {
+    name: 'L1 EFER.AUTOIBRS without CPUID',
+    reason: 'SVM_HOST_EFER_AUTOIBRS_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.efer, 0x20_1500n),
+    vcpu: { hasAutoIbrs: false },
   },
   {
     name: "L2's PAT with memory type 2",
