@@ -1,7 +1,6 @@
-// States of vCPUs with other registers or another CPUID than a new one has, and what the rules ask of a state. By
-// the kernel's structures alone (kvm-layout.ts).
+// States of vCPUs with other registers or another CPUID than a new one has, and states compared. By the
+// kernel's structures alone (kvm-layout.ts).
 
-import type { VcpuFacts } from '../../lib/nested/rule.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import {
   COUNTING_MSRS,
@@ -38,7 +37,7 @@ function* rows(bytes: Buffer, size: number): Generator<Buffer> {
 }
 
 /** A register of a CPUID leaf (subleaf 0, or the only one); 0 where the table lacks it. */
-function cpuidRegister(cpuid: Buffer, leaf: number, register: 'eax' | 'ecx' | 'edx'): number {
+function cpuidRegister(cpuid: Buffer, leaf: number, register: 'eax'): number {
   for (const row of rows(cpuid, CPUID.bytes)) {
     if (row.readUInt32LE(CPUID.leaf) === leaf && row.readUInt32LE(CPUID.index) === 0) {
       return row.readUInt32LE(CPUID[register]);
@@ -104,31 +103,10 @@ export function withFacts(state: VcpuState__Output, facts: SettableFacts): VcpuS
 
 const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
 
-/** What the rules ask of a vCPU that holds the state. */
-export function factsOf(state: VcpuState__Output): VcpuFacts {
-  const sregs = sregsOf(state);
-  const { cpuid } = state;
-  const has = (fact: CpuidFact): boolean => {
-    const [leaf, register, bit] = CPUID_FACTS[fact];
-    return ((cpuidRegister(cpuid, leaf, register) >>> bit) & 1) === 1;
-  };
+/** Bits of a physical address of the guest. */
+export function maxPhyAddrOf({ cpuid }: VcpuState__Output): number {
   const width = cpuidRegister(cpuid, 0x8000_0008, 'eax') & 0xff;
-  return {
-    efer: sregs.readBigUInt64LE(SREGS.efer),
-    cr0: sregs.readBigUInt64LE(SREGS.cr0),
-    cr3: sregs.readBigUInt64LE(SREGS.cr3),
-    inSmm: state.events[EVENTS.smm] === 1,
-    maxPhyAddr: width === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : width,
-    hasSvm: has('hasSvm'),
-    hasVmx: has('hasVmx'),
-    hasNpt: has('hasNpt'),
-    hasLongMode: has('hasLongMode'),
-    hasNx: has('hasNx'),
-    hasFxsrOpt: has('hasFxsrOpt'),
-    separateL2Pat: false,
-    enlightenedVmcs: false,
-    vmxCapabilityMsrs: new Map([...msrsOf(state)].filter(([index]) => isVmxMsr(index))),
-  };
+  return width === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : width;
 }
 
 const BYTE_PARTS = [
