@@ -54,13 +54,18 @@ export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
   vcpu.ioctl(KVM.SET_CPUID2, table);
 }
 
-type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
+export type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
 
-/** A register of a leaf (of its only subleaf, or of the one given); 0 where the table lacks it. */
-export function cpuidRegister(entries: Buffer, leaf: number, register: Register, subleaf = 0): number {
+/** A register of a leaf (subleaf 0, or the only one); 0 where the table lacks the leaf. */
+export function cpuidRegister(entries: Buffer, leaf: number, register: CpuidRegister): number {
+  return cpuidSubleaf(entries, leaf, 0, register);
+}
+
+/** A register of a subleaf; 0 where the table lacks it. */
+export function cpuidSubleaf(entries: Buffer, leaf: number, index: number, register: CpuidRegister): number {
   for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
     if (entries.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
-    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === subleaf)
+    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === index)
       return entries.readUInt32LE(at + CPUID_ENTRY[register]);
   }
   return 0;
@@ -93,7 +98,7 @@ export function vendorString(entries: Buffer): string {
 
 /** Where a vCPU's APIC id stands: leaf, register, how it is put in. */
 const APIC_ID_PLACES: ReadonlyArray<
-  readonly [leaf: number, register: Register, insert: (old: number, id: number) => number]
+  readonly [leaf: number, register: CpuidRegister, insert: (old: number, id: number) => number]
 > = [
   [0x1, 'ebx', (old, id) => ((old & 0x00ffffff) | ((id & 0xff) << 24)) >>> 0],
   [0xb, 'edx', (_old, id) => id],

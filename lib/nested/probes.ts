@@ -25,9 +25,10 @@ import {
   VMX_HEADER,
 } from './layout.js';
 import { resetNestedState } from './reset.js';
+import type { ReservedBits } from './rule.js';
 import type { RuleReason } from './rules.js';
 import { CR4_RESERVED, EFER_RESERVED } from './svm-rules.js';
-import { EFER_RESERVED_ON_INTEL, ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
+import { ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
 
 export interface Probe {
   readonly reason: RuleReason;
@@ -198,37 +199,46 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_BNDCFGS);
       write(view, VMCS12.guest_bndcfgs, CANONICAL_IN_57_BITS);
     }),
-    {
-      reason: 'VMX_HOST_EFER_RESERVED_BITS',
-      svme: false,
-      states: (_maxPhyAddr, vmx) =>
-        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
-          changed(plainVmxGuestState(vmx), (view) => {
-            setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
-            write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
-          }),
-        ),
-    },
-    vmxProbe('VMX_GUEST_DEBUGCTL_UNSUPPORTED', (view) => writeDebugctl(view, 1n << 63n)),
-    vmxProbe('VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM', (view) => writeDebugctl(view, DEBUGCTL_FREEZE_IN_SMM)),
-    {
-      reason: 'VMX_GUEST_EFER_RESERVED_BITS',
-      svme: false,
-      states: (_maxPhyAddr, vmx) =>
-        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
-          changed(plainVmxGuestState(vmx), (view) => {
-            write(view, HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING);
-            setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_EFER);
-            write(view, VMCS12.guest_ia32_efer, EFER_IN_LONG_MODE | bit);
-          }),
-        ),
-    },
   ],
 };
 
+/**
+ * For each register of which a kernel reserves bits: a state with one bit more than the plain one has, which a kernel
+ * takes if it does not reserve the bit.
+ */
+export const RESERVED_PROBES: Readonly<
+  Record<
+    NestedFormat,
+    Readonly<Partial<Record<keyof ReservedBits, (bit: bigint, vmx: VmxCapabilities) => Uint8Array>>>
+  >
+> = {
+  SVM: {},
+  VMX: {
+    cr4: (bit, vmx) =>
+      changed(plainVmxGuestState(vmx), (view) => write(view, VMCS12.host_cr4, L1_CR4 | CR4_VMXE | bit)),
+    efer: (bit, vmx) =>
+      changed(plainVmxGuestState(vmx), (view) => {
+        setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
+        write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
+      }),
+    debugctl: (bit, vmx) =>
+      changed(plainVmxGuestState(vmx), (view) => {
+        setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_DEBUG);
+        write(view, VMCS12.guest_ia32_debugctl, bit);
+      }),
+    perfGlobalCtrl: (bit, vmx) =>
+      changed(plainVmxGuestState(vmx), (view) => {
+        setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_PERF_GLOBAL_CTRL);
+        write(view, VMCS12.host_ia32_perf_global_ctrl, bit);
+      }),
+  },
+};
+
+/** The bits of a 64-bit register, one by one. */
+export const REGISTER_BITS: readonly bigint[] = bitsOf(0xffff_ffff_ffff_ffffn);
+
 const CANONICAL_IN_57_BITS = 1n << 47n;
 const EFER_IN_LONG_MODE = 0x500n;
-const DEBUGCTL_FREEZE_IN_SMM = 1n << 14n;
 /** #CP as a VM-entry interruption-information field: valid, type 3, vector 21. */
 const CP_WITHOUT_ERROR_CODE = 0x8000_0315;
 const CP_WITH_ERROR_CODE = 0x8000_0b15;
@@ -249,11 +259,6 @@ function setBits(view: DataView, field: Field<'u32'>, bits: number): void {
 
 function writeEvent(view: DataView, event: number): void {
   write(view, VMCS12.vm_entry_intr_info_field, event);
-}
-
-function writeDebugctl(view: DataView, value: bigint): void {
-  setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_DEBUG);
-  write(view, VMCS12.guest_ia32_debugctl, value);
 }
 
 function changed(bytes: Uint8Array, change: (view: DataView) => void): Uint8Array {

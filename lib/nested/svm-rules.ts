@@ -317,7 +317,8 @@ const SVM_VMCB12_RULES = [
     message: "L1 is in long mode, but its CR3 is beyond the guest's physical address width.",
     source: '__nested_vmcb_check_save',
     needs: ['cpuid'],
-    violated: ({ view, vcpu }) => hostLongMode(view) && !legalCr3(vcpu, read(view, VMCB12_SAVE.cr3)),
+    violated: (context) =>
+      hostLongMode(context.view) && !legalCr3(context, read(context.view, VMCB12_SAVE.cr3)),
   }),
   varying({
     reason: 'SVM_HOST_CS_L_AND_D',
@@ -399,7 +400,7 @@ const SVM_VMCB12_RULES = [
     message: "The vCPU's CR3 (L2's) is beyond the guest's physical address width.",
     source: 'nested_svm_load_cr3',
     needs: ['registers', 'cpuid'],
-    violated: ({ vcpu }) => !legalCr3(vcpu, vcpu.cr3),
+    violated: (context) => !legalCr3(context, context.vcpu.cr3),
   }),
 ] as const satisfies readonly Rule[];
 

@@ -5,8 +5,8 @@ import { SREGS_LAYOUT } from '../kvm/abi.js';
 import { setCpuid } from '../kvm/cpuid.js';
 import { msrRows, readMsrs } from '../kvm/msrs.js';
 import type { SystemPort } from '../kvm/port.js';
-import { kernelReservedBits } from '../kvm/reserved-bits.js';
-import { PROBES, VALID_STATE } from '../nested/probes.js';
+import { PROBES, REGISTER_BITS, RESERVED_PROBES, VALID_STATE } from '../nested/probes.js';
+import { RESERVED_EVERYWHERE, type ReservedBits } from '../nested/rule.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
 import { COMPONENTS, type KernelVcpu } from '../state/vcpu-components.js';
@@ -17,7 +17,8 @@ const EFER_SVME = 1n << 12n;
 /** Asks the kernel. On a host without nested state no rule is ever asked for. */
 export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
   const { format, maxBytes } = host.nested;
-  if (format === undefined) return { format: 'SVM', enforced: new Set(), unexplained: { count: 0 } };
+  const nothing = { enforced: new Set<string>(), reserved: RESERVED_EVERYWHERE, unexplained: { count: 0 } };
+  if (format === undefined) return { format: 'SVM', ...nothing };
   const vm = kvm.createVm();
   const port = vm.createVcpu(0);
   try {
@@ -48,7 +49,6 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
         return false;
       }
     };
-    const reserved = kernelReservedBits(host.supportedCpuid);
     const vmx = new Map(
       msrRows(
         readMsrs(
@@ -58,8 +58,16 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
       ).map(({ index, value }) => [index, value]),
     );
     prepare(format === 'SVM');
-    if (!accepts(VALID_STATE[format](vmx)))
-      return { format, enforced: new Set(), reserved, unexplained: { count: 0 } };
+    if (!accepts(VALID_STATE[format](vmx))) return { format, ...nothing };
+    const probe = RESERVED_PROBES[format];
+    const reserved = { ...RESERVED_EVERYWHERE } as { -readonly [K in keyof ReservedBits]: bigint };
+    for (const register of Object.keys(probe) as Array<keyof ReservedBits>) {
+      const refused = REGISTER_BITS.filter((bit) => {
+        const state = probe[register]?.(bit, vmx);
+        return state !== undefined && !accepts(state);
+      });
+      reserved[register] = refused.reduce((mask, bit) => mask | bit, 0n);
+    }
     const enforced = PROBES[format].filter(({ svme, states }) =>
       states(host.physicalAddressBits, vmx).every((state) => {
         prepare(svme);

@@ -15,6 +15,7 @@ import {
   VMCB12_CONTROL,
   VMCB12_SAVE,
 } from '../../lib/nested/layout.js';
+import { RESERVED_EVERYWHERE } from '../../lib/nested/rule.js';
 import { checkNestedState } from '../../lib/nested/rules.js';
 import type { GetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/GetNestedStateResponse.js';
 import { type GuestParameters, NORMAL, readCounters } from '../guests/guest.js';
@@ -204,7 +205,11 @@ describe('a thousand captures of one running L2', () => {
     const state = await pauseWhen(live, 'every vCPU in L2', everyVcpuInL2);
     const { enforcedRules } = (await live.client.host.GetHost({})).host ?? { enforcedRules: [] };
     const facts = vcpuFacts(vcpuSnapshot(onlyVcpu(state)));
-    const kernel = { format: 'SVM', enforced: new Set(enforcedRules) } as const;
+    const kernel = {
+      format: 'SVM',
+      enforced: new Set(enforcedRules),
+      reserved: RESERVED_EVERYWHERE,
+    } as const;
     for (const capture of captures) expect(checkNestedState(bytesOf(capture), facts, kernel)).toBeUndefined();
 
     const taker: VmRef = { client: live.client, vmId: 'taker' };

@@ -20,7 +20,12 @@ import {
   VMX_SHADOW_BYTES,
 } from '../../lib/nested/layout.js';
 import { plainSvmGuestState } from '../../lib/nested/probes.js';
-import type { KernelFacts, VcpuFacts } from '../../lib/nested/rule.js';
+import {
+  type KernelFacts,
+  RESERVED_EVERYWHERE,
+  type ReservedBits,
+  type VcpuFacts,
+} from '../../lib/nested/rule.js';
 import type { RuleReason } from '../../lib/nested/rules.js';
 
 // ---------------------------------------------------------------------------------------------------------
@@ -42,7 +47,10 @@ export const SVM_VCPU: VcpuFacts = {
   hasFxsrOpt: true,
   hasShstk: false,
   hasIbt: false,
-  reserved: { cr3: 3n << 61n, cr4: 0n, debugctl: 0n, perfGlobalCtrl: 0n },
+  hasLam: false,
+  cr4Reserved: 0n,
+  debugctlReserved: 0n,
+  perfGlobalCtrlReserved: 0n,
   separateL2Pat: false,
   enlightenedVmcs: false,
   vmxCapabilityMsrs: new Map(),
@@ -56,19 +64,16 @@ export const VMX_VCPU: VcpuFacts = {
   hasSvm: false,
   hasVmx: true,
   hasNpt: false,
-  reserved: {
-    cr3: 3n << 61n,
-    cr4: 1n << 14n, // SMXE
-    debugctl: 0xffff_ffff_ffff_bffcn, // all but LBR, BTF and FREEZE_WHILE_SMM
-    perfGlobalCtrl: 0xffff_fff8_ffff_ff00n,
-  },
+  cr4Reserved: 1n << 22n, // PKE
+  debugctlReserved: 1n << 15n, // RTM_DEBUG
+  perfGlobalCtrlReserved: 0xffff_fff8_ffff_ff00n,
   vmxCapabilityMsrs: new Map([
     [0x480, 0x00d8_1000_11e5_7ed0n], // BASIC
     [0x485, 0x2000_0065n], // MISC: no CR3 targets, MSR lists of 512, no injection of length 0
     [0x486, 0x8000_0021n], // CR0 FIXED0: PG NE PE
     [0x487, 0xffff_ffffn],
     [0x488, 0x2000n], // CR4 FIXED0: VMXE
-    [0x489, 0x0037_77ffn],
+    [0x489, 0x0077_77ffn],
     [0x48b, 0x0253_7bff_0000_0000n], // secondary
     [0x48c, 0x0f01_0613_4041n], // EPT: 4 levels, write-back, no accessed and dirty flags
     [0x48d, 0x0000_00ff_0000_0016n], // pin
@@ -79,9 +84,20 @@ export const VMX_VCPU: VcpuFacts = {
   ]),
 };
 
+/** Register bits that a kernel lets no guest set: on Intel EFER has SCE, LME, LMA and NX, and CR4 no SMXE. */
+const RESERVED: Readonly<Record<'SVM' | 'VMX', ReservedBits>> = {
+  SVM: RESERVED_EVERYWHERE,
+  VMX: {
+    cr4: RESERVED_EVERYWHERE.cr4 | (1n << 14n),
+    efer: 0xffff_ffff_ffff_f2fen,
+    debugctl: 0xffff_ffff_ffff_77fcn, // all but LBR, BTF, RTM_DEBUG and FREEZE_LBRS_ON_PMI
+    perfGlobalCtrl: 0xffff_fff0_ffff_0000n,
+  },
+};
+
 /** A kernel that applies exactly the given ones of the rules that vary. */
 export function kernel(format: 'SVM' | 'VMX', ...enforced: RuleReason[]): KernelFacts {
-  return { format, enforced: new Set(enforced) };
+  return { format, enforced: new Set(enforced), reserved: RESERVED[format] };
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -244,7 +260,7 @@ const beyond = (vcpu: VcpuFacts): bigint => 1n << BigInt(vcpu.maxPhyAddr);
 
 /** SVM: each row is svmGuestMode() with one change. */
 export const SVM_RULE_CASES: readonly RuleCase[] = [
-  { name: 'no bytes at all', reason: 'NESTED_HEADER_TRUNCATED', length: 0 },
+  { name: 'no bytes at all', reason: 'NESTED_STATE_EMPTY', length: 0 },
   { name: '127 bytes', reason: 'NESTED_HEADER_TRUNCATED', length: 127 },
   {
     name: 'size 127',
@@ -265,7 +281,7 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     change: (view) => write(view, HEADER.flags, FLAG.RUN_PENDING | FLAG.GIF_SET),
   },
   { name: 'format VMX', reason: 'SVM_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 0) },
-  { name: 'format 2', reason: 'SVM_FORMAT_MISMATCH', change: (view) => write(view, HEADER.format, 2) },
+  { name: 'format 2', reason: 'NESTED_FORMAT_UNKNOWN', change: (view) => write(view, HEADER.format, 2) },
   {
     name: 'EVMCS',
     reason: 'SVM_FLAGS_ILLEGAL',
@@ -303,11 +319,13 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'size 4223',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
+    length: SVM_GUEST_BYTES - 1,
   },
   {
     name: 'size 128',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, HEADER_BYTES),
+    length: HEADER_BYTES,
   },
   {
     name: 'VMRUN not intercepted',
