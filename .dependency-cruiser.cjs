@@ -42,7 +42,30 @@ module.exports = {
       from: { path: '^services/' },
       to: { path: '^(cli|demo|test)/' },
     },
-    { name: 'cli-below-tests', severity: 'error', from: { path: '^cli/' }, to: { path: '^(demo|test)/' } },
+    {
+      name: 'cli-below-tests',
+      comment: 'one command runs the conformance suite, for whoever has the package',
+      severity: 'error',
+      from: { path: '^cli/', pathNot: '^cli/vcpuctl/conformance\\.ts$' },
+      to: { path: '^(demo|test)/' },
+    },
+    {
+      name: 'conformance-command-loads-the-suite-alone',
+      severity: 'error',
+      from: { path: '^cli/vcpuctl/conformance\\.ts$' },
+      to: { path: '^(demo|test)/', pathNot: '^test/conformance/' },
+    },
+    {
+      name: 'conformance-speaks-grpc',
+      comment: 'the suite knows nothing of the server: definitions and client, bytes of states, guests',
+      severity: 'error',
+      from: { path: '^test/conformance/' },
+      to: {
+        path: '^(lib|services|cli|demo|test)/',
+        pathNot:
+          '^(lib/api/|lib/nested/(codec|layout|reset|rule)\\.ts$|lib/kvm/vcpu-facts\\.ts$|test/(conformance|vectors|guests)/)',
+      },
+    },
     {
       name: 'vcpuctl-is-a-client',
       severity: 'error',

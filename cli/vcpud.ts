@@ -4,10 +4,11 @@
 // First of all, before any worker thread: ffi-rs must be loaded on the main thread.
 import '../lib/os/libc.js';
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { VERSION } from '../lib/api/version.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
+import { MODEL_VENDORS, type ModelVendor, modelDriver } from '../lib/kvm/model/model-driver.js';
 import { NATIVE_DRIVER } from '../lib/kvm/native/native-driver.js';
 import { type Endpoint, parseEndpoint, type RunningServer, startServer } from '../services/server.js';
 
@@ -38,6 +39,8 @@ function level(text: string): string {
 }
 
 interface ServeOptions {
+  readonly driver: 'native' | 'model';
+  readonly cpu: ModelVendor;
   readonly listen: Endpoint;
   readonly grace: number;
   readonly logLevel: string;
@@ -50,7 +53,8 @@ async function serve(options: ServeOptions): Promise<void> {
   );
   let server: RunningServer;
   try {
-    server = await startServer(NATIVE_DRIVER, options.listen, log);
+    const driver = options.driver === 'model' ? modelDriver(options.cpu) : NATIVE_DRIVER;
+    server = await startServer(driver, options.listen, log);
   } catch (error) {
     process.stderr.write(`vcpud: ${(error as Error).message}\n`);
     process.exitCode = error instanceof VcpudError ? EXIT.unavailable : EXIT.failed;
@@ -86,6 +90,12 @@ const program = new Command('vcpud')
 program
   .command('serve')
   .description('open /dev/kvm and listen until SIGTERM')
+  .addOption(
+    new Option('--driver <driver>', 'what serves: /dev/kvm, or a model of it that runs no guests')
+      .choices(['native', 'model'])
+      .default('native'),
+  )
+  .addOption(new Option('--cpu <vendor>', "whose CPU the model's is").choices(MODEL_VENDORS).default('amd'))
   .option(
     '--listen <endpoint>',
     'unix:///PATH or tcp://127.0.0.1:PORT',

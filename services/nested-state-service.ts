@@ -6,7 +6,6 @@ import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { SIZE } from '../lib/kvm/abi.js';
 import { knownOf, newVcpuFacts, vcpuFacts } from '../lib/kvm/vcpu-facts.js';
 import { HEADER_BYTES, type NestedFormat } from '../lib/nested/layout.js';
-import { RESERVED_EVERYWHERE } from '../lib/nested/rule.js';
 import { ALL_BUT_MEMORY, EVERYTHING_KNOWN, type Judgement, judgeNestedState } from '../lib/nested/rules.js';
 import { nestedNotSupported } from '../lib/state/nested-access.js';
 import type { Caller, Vm } from '../lib/vm/vm.js';
@@ -128,7 +127,7 @@ function describedTarget({ format, enforcedRules, ...given }: NestedStateTarget_
   }
   return {
     facts: vcpuFacts(parts),
-    kernel: { format: known, enforced: new Set(enforcedRules), reserved: RESERVED_EVERYWHERE },
+    kernel: { format: known, enforced: new Set(enforcedRules) },
     known: knownOf(parts),
   };
 }

@@ -35,6 +35,11 @@ export const GROUPS: readonly Group[] = [
     summary: 'nested-virtualization state: get, set, reset, list',
     load: () => import('./nested.js'),
   },
+  {
+    name: 'conformance',
+    summary: 'ask a vcpud everything that a sound one answers in one way',
+    load: () => import('./conformance.js'),
+  },
 ];
 
 const DEFAULT_TIMEOUT_S = 60;

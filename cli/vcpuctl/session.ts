@@ -18,7 +18,8 @@ export class Session {
   readonly json: boolean;
   /** How long a call may take, and a stream may stand still, ms. */
   readonly timeoutMs: number;
-  private readonly target: string;
+  /** As a gRPC client takes it. */
+  readonly target: string;
   private client: VcpudClient | undefined;
 
   constructor(io: Io, options: GlobalOptions) {

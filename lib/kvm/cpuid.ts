@@ -54,18 +54,13 @@ export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
   vcpu.ioctl(KVM.SET_CPUID2, table);
 }
 
-export type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
+type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
 
-/** A register of a leaf (subleaf 0, or the only one); 0 where the table lacks the leaf. */
-export function cpuidRegister(entries: Buffer, leaf: number, register: CpuidRegister): number {
-  return cpuidSubleaf(entries, leaf, 0, register);
-}
-
-/** A register of a subleaf; 0 where the table lacks it. */
-export function cpuidSubleaf(entries: Buffer, leaf: number, index: number, register: CpuidRegister): number {
+/** A register of a leaf (of its only subleaf, or of the one given); 0 where the table lacks it. */
+export function cpuidRegister(entries: Buffer, leaf: number, register: Register, subleaf = 0): number {
   for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
     if (entries.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
-    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === index)
+    if (entries.readUInt32LE(at + CPUID_ENTRY.index) === subleaf)
       return entries.readUInt32LE(at + CPUID_ENTRY[register]);
   }
   return 0;
@@ -81,10 +76,13 @@ export const hasVmx = (entries: Buffer): boolean => bit(cpuidRegister(entries, 1
 
 const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
 
-/** CPUID 0x80000008 EAX bits 0-7: bits of a physical address; 36 where the leaf is missing. */
+/**
+ * CPUID 0x80000008 EAX bits 0-7: bits of a physical address, as cpuid_query_maxphyaddr reads it; 36 where the leaf is
+ * missing, or beyond what leaf 0x80000000 says there is.
+ */
 export function maxPhyAddr(entries: Buffer): number {
-  const bits = cpuidRegister(entries, 0x80000008, 'eax') & 0xff;
-  return bits === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : bits;
+  const missing = cpuidRegister(entries, 0x80000000, 'eax') < 0x80000008;
+  return missing ? DEFAULT_PHYSICAL_ADDRESS_BITS : cpuidRegister(entries, 0x80000008, 'eax') & 0xff;
 }
 
 /** The vendor string, such as "AuthenticAMD". */
@@ -98,7 +96,7 @@ export function vendorString(entries: Buffer): string {
 
 /** Where a vCPU's APIC id stands: leaf, register, how it is put in. */
 const APIC_ID_PLACES: ReadonlyArray<
-  readonly [leaf: number, register: CpuidRegister, insert: (old: number, id: number) => number]
+  readonly [leaf: number, register: Register, insert: (old: number, id: number) => number]
 > = [
   [0x1, 'ebx', (old, id) => ((old & 0x00ffffff) | ((id & 0xff) << 24)) >>> 0],
   [0xb, 'edx', (_old, id) => id],
@@ -116,6 +114,16 @@ export function withApicId(entries: Buffer, id: number): Buffer {
       const offset = at + CPUID_ENTRY[register];
       copy.writeUInt32LE(insert(copy.readUInt32LE(offset), id), offset);
     }
+  }
+  return copy;
+}
+
+/** A copy of the table without nested paging: CPUID 0x8000000A EDX bit 0. */
+export function hidingNpt(entries: Buffer): Buffer {
+  const copy = Buffer.from(entries);
+  for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
+    if (copy.readUInt32LE(at + CPUID_ENTRY.function) !== 0x8000000a) continue;
+    copy.writeUInt32LE((copy.readUInt32LE(at + CPUID_ENTRY.edx) & ~1) >>> 0, at + CPUID_ENTRY.edx);
   }
   return copy;
 }

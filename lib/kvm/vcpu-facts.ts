@@ -5,29 +5,9 @@ import { read, viewOf } from '../nested/codec.js';
 import { FLAG, FORMAT, HEADER, VMCS12 } from '../nested/layout.js';
 import { hasFlag, type Need, type ReadGuest, type VcpuFacts } from '../nested/rule.js';
 import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from './abi.js';
-import { type CpuidRegister, cpuidRegister, cpuidSubleaf, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
+import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
 import { type MsrRow, msrRows } from './msrs.js';
-import { debugctlReserved, perfGlobalCtrlReserved } from './reserved-bits.js';
-
-/** CR4 bits that hang on a feature: the bit, and where CPUID has the features of which the guest needs one. */
-const CR4_FEATURES: ReadonlyArray<
-  readonly [
-    bit: bigint,
-    ...features: ReadonlyArray<readonly [leaf: number, register: CpuidRegister, bit: number]>,
-  ]
-> = [
-  [1n << 11n, [7, 'ecx', 2]], // UMIP
-  [1n << 12n, [7, 'ecx', 16]], // LA57
-  [1n << 13n, [1, 'ecx', 5]], // VMXE
-  [1n << 16n, [7, 'ebx', 0]], // FSGSBASE
-  [1n << 17n, [1, 'ecx', 17]], // PCIDE
-  [1n << 18n, [1, 'ecx', 26]], // OSXSAVE
-  [1n << 20n, [7, 'ebx', 7]], // SMEP
-  [1n << 21n, [7, 'ebx', 20]], // SMAP
-  [1n << 22n, [7, 'ecx', 3]], // PKE
-  [1n << 23n, [7, 'ecx', 7], [7, 'edx', 20]], // CET: shadow stacks or branch tracking
-];
-const CR4_LAM_SUP = 1n << 28n;
+import { lastBranchRecords, reservedBits } from './reserved-bits.js';
 
 const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
 
@@ -64,9 +44,9 @@ function registerFacts(parts: Parts): RegisterFacts {
   };
 }
 
+/** What the rules ask of a vCPU's CPUID. */
 export function cpuidFacts(cpuid: Buffer): CpuidFacts {
   const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
-  const hasLam = bit(cpuidSubleaf(cpuid, 7, 1, 'eax'), 26);
   return {
     maxPhyAddr: maxPhyAddr(cpuid),
     hasSvm: hasSvm(cpuid),
@@ -75,26 +55,23 @@ export function cpuidFacts(cpuid: Buffer): CpuidFacts {
     hasLongMode: bit(extended, 29),
     hasNx: bit(extended, 20),
     hasFxsrOpt: bit(extended, 25),
+    hasAutoIbrs: bit(cpuidRegister(cpuid, 0x80000021, 'eax'), 8),
     hasShstk: bit(cpuidRegister(cpuid, 7, 'ecx'), 7),
     hasIbt: bit(cpuidRegister(cpuid, 7, 'edx'), 20),
-    hasLam,
-    cr4Reserved: CR4_FEATURES.filter(
-      ([, ...features]) =>
-        !features.some(([leaf, register, at]) => bit(cpuidRegister(cpuid, leaf, register), at)),
-    ).reduce((mask, [reserved]) => mask | reserved, hasLam ? 0n : CR4_LAM_SUP),
-    debugctlReserved: debugctlReserved(cpuid, 0n),
-    perfGlobalCtrlReserved: perfGlobalCtrlReserved(cpuid),
+    reserved: reservedBits(cpuid),
     separateL2Pat: false, // vcpud leaves KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT as it is
     enlightenedVmcs: false, // vcpud never enables KVM_CAP_HYPERV_ENLIGHTENED_VMCS
   };
 }
 
 function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
+  const facts = cpuidFacts(cpuid);
   const perfCapabilities = msrs.find(({ index }) => index === MSR.IA32_PERF_CAPABILITIES)?.value ?? 0n;
+  const debugctl = facts.reserved.debugctl & ~lastBranchRecords(cpuid, perfCapabilities);
   return {
     ...registers,
-    ...cpuidFacts(cpuid),
-    debugctlReserved: debugctlReserved(cpuid, perfCapabilities),
+    ...facts,
+    reserved: { ...facts.reserved, debugctl },
     vmxCapabilityMsrs: new Map(
       msrs
         .filter(({ index }) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST)

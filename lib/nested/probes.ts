@@ -1,9 +1,9 @@
 // States that tell which of the rules that vary the kernel at hand applies. The host's profile is made from them
 // once, with a scratch vCPU that is never run: a rule is enforced if the kernel refuses every state of its row.
 //
-// The scratch vCPU has the CPUID that KVM offers and reset registers, but for EFER.SVME as the row says. The
-// kernel must take VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it
-// counts only for VMs with a quirk disabled that vcpud leaves alone.
+// The scratch vCPU has the CPUID that KVM offers and reset registers, but for what the row says. The kernel must take
+// VALID_STATE first: if it doesn't, a refusal says nothing. SVM_GPAT_INVALID has no row; it counts only for VMs with a
+// quirk disabled that vcpud leaves alone.
 
 import { read, viewOf, write, writeHeader } from './codec.js';
 import {
@@ -25,15 +25,16 @@ import {
   VMX_HEADER,
 } from './layout.js';
 import { resetNestedState } from './reset.js';
-import type { ReservedBits } from './rule.js';
+import type { RefusedBits } from './rule.js';
 import type { RuleReason } from './rules.js';
-import { CR4_RESERVED, EFER_RESERVED } from './svm-rules.js';
-import { ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
+import { EFER_RESERVED_ON_INTEL, ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
 
 export interface Probe {
   readonly reason: RuleReason;
   /** EFER.SVME that the scratch vCPU must have. */
   readonly svme: boolean;
+  /** Present where the vCPU's CPUID must lack NPT, which it has otherwise. */
+  readonly withoutNpt?: true;
   /** States that break this rule and no other, on a vCPU of that physical address width and those VMX capability MSRs. */
   readonly states: (maxPhyAddr: number, vmx: VmxCapabilities) => Uint8Array[];
 }
@@ -126,16 +127,17 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       svme: true,
       states: () => [svmState((view) => write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP))],
     },
-    // Where the row before is enforced this one is too, whatever the kernel thinks of nested_cr3: no harm in that.
+    // Where the row before is enforced these are too, whatever the kernel thinks of nested_cr3: no harm in that.
     {
       reason: 'SVM_NESTED_CR3_ILLEGAL',
       svme: true,
-      states: (maxPhyAddr) => [
-        svmState((view) => {
-          write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP);
-          write(view, VMCB12_CONTROL.nested_cr3, 1n << BigInt(maxPhyAddr));
-        }),
-      ],
+      states: illegalNestedCr3,
+    },
+    {
+      reason: 'SVM_NESTED_CR3_ILLEGAL_WITHOUT_NPT',
+      svme: true,
+      withoutNpt: true,
+      states: illegalNestedCr3,
     },
     {
       reason: 'SVM_TLB_CTL_UNSUPPORTED',
@@ -161,16 +163,6 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       reason: 'SVM_HOST_CS_L_AND_D',
       svme: true,
       states: () => [svmState((view) => write(view, VMCB12_SAVE['cs.attrib'], 0x069b))],
-    },
-    {
-      reason: 'SVM_HOST_CR4_RESERVED_BITS',
-      svme: true,
-      states: () => bitStates(VMCB12_SAVE.cr4, L1_CR4, CR4_RESERVED),
-    },
-    {
-      reason: 'SVM_HOST_EFER_RESERVED_BITS',
-      svme: true,
-      states: () => bitStates(VMCB12_SAVE.efer, L1_EFER, EFER_RESERVED),
     },
   ],
   VMX: [
@@ -199,46 +191,37 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_BNDCFGS);
       write(view, VMCS12.guest_bndcfgs, CANONICAL_IN_57_BITS);
     }),
+    {
+      reason: 'VMX_HOST_EFER_RESERVED_BITS',
+      svme: false,
+      states: (_maxPhyAddr, vmx) =>
+        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
+          changed(plainVmxGuestState(vmx), (view) => {
+            setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
+            write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
+          }),
+        ),
+    },
+    vmxProbe('VMX_GUEST_DEBUGCTL_UNSUPPORTED', (view) => writeDebugctl(view, 1n << 63n)),
+    vmxProbe('VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM', (view) => writeDebugctl(view, DEBUGCTL_FREEZE_IN_SMM)),
+    {
+      reason: 'VMX_GUEST_EFER_RESERVED_BITS',
+      svme: false,
+      states: (_maxPhyAddr, vmx) =>
+        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
+          changed(plainVmxGuestState(vmx), (view) => {
+            write(view, HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING);
+            setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_EFER);
+            write(view, VMCS12.guest_ia32_efer, EFER_IN_LONG_MODE | bit);
+          }),
+        ),
+    },
   ],
 };
 
-/**
- * For each register of which a kernel reserves bits: a state with one bit more than the plain one has, which a kernel
- * takes if it does not reserve the bit.
- */
-export const RESERVED_PROBES: Readonly<
-  Record<
-    NestedFormat,
-    Readonly<Partial<Record<keyof ReservedBits, (bit: bigint, vmx: VmxCapabilities) => Uint8Array>>>
-  >
-> = {
-  SVM: {},
-  VMX: {
-    cr4: (bit, vmx) =>
-      changed(plainVmxGuestState(vmx), (view) => write(view, VMCS12.host_cr4, L1_CR4 | CR4_VMXE | bit)),
-    efer: (bit, vmx) =>
-      changed(plainVmxGuestState(vmx), (view) => {
-        setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
-        write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
-      }),
-    debugctl: (bit, vmx) =>
-      changed(plainVmxGuestState(vmx), (view) => {
-        setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_DEBUG);
-        write(view, VMCS12.guest_ia32_debugctl, bit);
-      }),
-    perfGlobalCtrl: (bit, vmx) =>
-      changed(plainVmxGuestState(vmx), (view) => {
-        setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_PERF_GLOBAL_CTRL);
-        write(view, VMCS12.host_ia32_perf_global_ctrl, bit);
-      }),
-  },
-};
-
-/** The bits of a 64-bit register, one by one. */
-export const REGISTER_BITS: readonly bigint[] = bitsOf(0xffff_ffff_ffff_ffffn);
-
 const CANONICAL_IN_57_BITS = 1n << 47n;
 const EFER_IN_LONG_MODE = 0x500n;
+const DEBUGCTL_FREEZE_IN_SMM = 1n << 14n;
 /** #CP as a VM-entry interruption-information field: valid, type 3, vector 21. */
 const CP_WITHOUT_ERROR_CODE = 0x8000_0315;
 const CP_WITH_ERROR_CODE = 0x8000_0b15;
@@ -261,6 +244,34 @@ function writeEvent(view: DataView, event: number): void {
   write(view, VMCS12.vm_entry_intr_info_field, event);
 }
 
+function writeDebugctl(view: DataView, value: bigint): void {
+  setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_DEBUG);
+  write(view, VMCS12.guest_ia32_debugctl, value);
+}
+
+/**
+ * For each register of L1's of which a kernel refuses bits: a state that it takes if it does not refuse the bit. Needs
+ * EFER.SVME, as VALID_STATE does.
+ */
+export const REFUSED_BIT_PROBES: Readonly<
+  Record<NestedFormat, Readonly<Partial<Record<keyof RefusedBits, (bit: bigint) => Uint8Array>>>>
+> = {
+  SVM: {
+    cr4: (bit) => svmState((view) => write(view, VMCB12_SAVE.cr4, L1_CR4 | bit)),
+    efer: (bit) => svmState((view) => write(view, VMCB12_SAVE.efer, L1_EFER | bit)),
+  },
+  VMX: {},
+};
+
+function illegalNestedCr3(maxPhyAddr: number): Uint8Array[] {
+  return [
+    svmState((view) => {
+      write(view, VMCB12_CONTROL.nested_ctl, NESTED_CTL_NP);
+      write(view, VMCB12_CONTROL.nested_cr3, 1n << BigInt(maxPhyAddr));
+    }),
+  ];
+}
+
 function changed(bytes: Uint8Array, change: (view: DataView) => void): Uint8Array {
   change(viewOf(bytes));
   return bytes;
@@ -280,11 +291,6 @@ function flagStates(plain: () => Uint8Array): Uint8Array[] {
 function eventState(type: number, vector: number): Uint8Array {
   const VALID = 0x8000_0000;
   return svmState((view) => write(view, VMCB12_CONTROL.event_inj, VALID + (type << 8) + vector));
-}
-
-/** For each bit of a mask, a state whose field has it beside its plain value. */
-function bitStates(field: Field<'u64'>, plain: bigint, mask: bigint): Uint8Array[] {
-  return bitsOf(mask).map((bit) => svmState((view) => write(view, field, plain | bit)));
 }
 
 /** The bits of a mask, one by one. */

@@ -5,6 +5,21 @@
 import { read } from './codec.js';
 import { HEADER, type NestedFormat } from './layout.js';
 
+/**
+ * Bits of L1's and L2's registers that are reserved for want of a CPUID feature. Of a vCPU: by its own CPUID. Of a
+ * kernel: by the CPUID that it supports, so for every guest. A bit that neither names may be reserved all the same.
+ */
+export interface ReservedBits {
+  /** __cr4_reserved_bits; of bits that no feature is known for only SMXE. */
+  readonly cr4: bigint;
+  /** The LAM bits of CR3 (kvm_vcpu_is_legal_cr3); bits above MAXPHYADDR are another matter. */
+  readonly cr3: bigint;
+  /** vmx_get_supported_debugctl, without BTF and LBR, which are let pass, and FREEZE_IN_SMM, where kernels differ. */
+  readonly debugctl: bigint;
+  /** kvm_pmu.global_ctrl_mask: all bits that enable no counter. */
+  readonly perfGlobalCtrl: bigint;
+}
+
 /** What the rules ask of the vCPU that is to take the state: its registers as they are now, and its CPUID. */
 export interface VcpuFacts {
   readonly efer: bigint;
@@ -28,18 +43,13 @@ export interface VcpuFacts {
   readonly hasNx: boolean;
   /** CPUID 8000_0001h EDX[25]. */
   readonly hasFxsrOpt: boolean;
+  /** CPUID 8000_0021h EAX[8]. */
+  readonly hasAutoIbrs: boolean;
   /** CPUID 7h ECX[7]: shadow stacks. */
   readonly hasShstk: boolean;
   /** CPUID 7h EDX[20]: indirect branch tracking. */
   readonly hasIbt: boolean;
-  /** CPUID (7, 1) EAX[26]: linear-address masking. */
-  readonly hasLam: boolean;
-  /** CR4 bits of features that the guest's CPUID lacks; a kernel that knows such a bit refuses it for that. */
-  readonly cr4Reserved: bigint;
-  /** IA32_DEBUGCTL bits of features that the guest lacks (vmx_get_supported_debugctl). */
-  readonly debugctlReserved: bigint;
-  /** IA32_PERF_GLOBAL_CTRL bits that enable no counter of the guest's CPUID 0Ah (kvm_pmu.global_ctrl_mask). */
-  readonly perfGlobalCtrlReserved: bigint;
+  readonly reserved: ReservedBits;
   /** KVM_X86_QUIRK_NESTED_SVM_SHARED_PAT was disabled for the VM: L2 has a PAT of its own. */
   readonly separateL2Pat: boolean;
   /** KVM_CAP_HYPERV_ENLIGHTENED_VMCS was enabled on the vCPU; true if that is not known. */
@@ -59,28 +69,24 @@ export interface KernelFacts {
   readonly format: NestedFormat;
   /** Reasons of `varies` rows that this kernel was seen to apply. Other reasons in it have no effect. */
   readonly enforced: ReadonlySet<string>;
-  /** Register bits that this kernel lets no guest of this host set, whatever its CPUID. */
-  readonly reserved: ReservedBits;
+  /** What it reserves for every guest; absent where the kernel is only described, and then nothing is refused for it. */
+  readonly reserved?: ReservedBits;
+  /** Bits of L1's registers that it was seen to refuse on a vCPU with all that it supports; absent if it was not asked. */
+  readonly refused?: RefusedBits;
 }
 
-export interface ReservedBits {
+export interface RefusedBits {
   readonly cr4: bigint;
   readonly efer: bigint;
-  /** Of L2, on Intel; 0 where the kernel checks none. */
-  readonly debugctl: bigint;
-  /** Of L1 and L2, on Intel. */
-  readonly perfGlobalCtrl: bigint;
 }
 
 /**
- * What no kernel lets any guest set: of a kernel that was not asked, this is all that is known. CR4: 15, 26, 27, 31:29,
- * 63:33. EFER: 7:1, 9, 16, 19, 63:22.
+ * What no kernel lets any guest set: all that is known of one that was not asked. CR4: 15, 26, 27, 31:29, 63:33.
+ * EFER: 7:1, 9, 16, 19, 63:22.
  */
-export const RESERVED_EVERYWHERE: ReservedBits = {
+export const REFUSED_EVERYWHERE: RefusedBits = {
   cr4: 0xffff_fffe_ec00_8000n,
   efer: 0xffff_ffff_ffc9_02fen,
-  debugctl: 0n,
-  perfGlobalCtrl: 0n,
 };
 
 export interface RuleContext {
@@ -164,9 +170,8 @@ export interface Section {
 
 export const PAGE_MASK = 0xfffn;
 export const CR0 = { PE: 1n << 0n, NW: 1n << 29n, CD: 1n << 30n, PG: 1n << 31n } as const;
-/** CR3 bits that are address-masking controls on vCPUs with LAM. */
+/** CR3 bits that are address-masking controls (LAM) on some vCPUs: left to the kernel. */
 const CR3_LAM = 3n << 61n;
-const CR4_LAM_SUP = 1n << 28n;
 
 /** Any of the given bits is set in the header's `flags`. */
 export function hasFlag(view: DataView, flag: number): boolean {
@@ -183,8 +188,16 @@ export function legalPage(vcpu: VcpuFacts, gpa: bigint): boolean {
   return (gpa & PAGE_MASK) === 0n && legalGpa(vcpu, gpa);
 }
 
-/** kvm_vcpu_is_legal_cr3. A kernel or host without LAM is told by CR4.LAM_SUP, which it reserves. */
-export function legalCr3({ vcpu, kernel }: RuleContext, cr3: bigint): boolean {
-  const lam = vcpu.hasLam && (kernel.reserved.cr4 & CR4_LAM_SUP) === 0n;
-  return legalGpa(vcpu, lam ? cr3 & ~CR3_LAM : cr3);
+/** A bit that the vCPU or its kernel is known to reserve is set. */
+export function setsReserved(
+  { vcpu, kernel }: RuleContext,
+  register: keyof ReservedBits,
+  value: bigint,
+): boolean {
+  return (value & (vcpu.reserved[register] | (kernel.reserved?.[register] ?? 0n))) !== 0n;
+}
+
+/** kvm_vcpu_is_legal_cr3, but for its two LAM bits. */
+export function legalCr3(vcpu: VcpuFacts, cr3: bigint): boolean {
+  return legalGpa(vcpu, cr3 & ~CR3_LAM);
 }

@@ -9,8 +9,7 @@
 //
 // The table never refuses what the kernel at hand takes. So a state that passes may still be refused:
 // - what is not in the bytes and registers: memory faults, out of memory;
-// - SVM: CR4 against the guest's CPUID (only bits that no kernel knows are refused here), and EVENTINJ with #CP
-//   or #VC, which hang on features;
+// - SVM: EVENTINJ with #CP or #VC, which hang on features;
 // - VMX: the controls that an enlightened VMCS can't have (nested_evmcs_check_controls; vcpud never enables it).
 // The kernel remains the last judge.
 

@@ -16,12 +16,16 @@ import {
   always,
   CR0,
   hasFlag,
+  type KernelFacts,
   legalCr3,
   legalGpa,
   PAGE_MASK,
+  REFUSED_EVERYWHERE,
+  type RefusedBits,
   type Rule,
   type RuleContext,
   type Section,
+  setsReserved,
   type VcpuFacts,
   varying,
 } from './rule.js';
@@ -31,12 +35,14 @@ const IOPM_BYTES = 12288n;
 
 const CR4_PAE = 1n << 5n;
 const RFLAGS_VM = 1n << 17n;
-const EFER = { LME: 1n << 8n, LMA: 1n << 10n, NX: 1n << 11n, SVME: 1n << 12n, FFXSR: 1n << 14n } as const;
-
-/** EFER bits that no kernel lets a guest set: 7:1, 9, 16, 19, 63:22. */
-export const EFER_RESERVED = 0xffff_ffff_ffc9_02fen;
-/** CR4 bits that neither vendor has defined and no kernel lets a guest set: 15, 26, 27, 31:29, 63:33. */
-export const CR4_RESERVED = 0xffff_fffe_ec00_8000n;
+const EFER = {
+  LME: 1n << 8n,
+  LMA: 1n << 10n,
+  NX: 1n << 11n,
+  SVME: 1n << 12n,
+  FFXSR: 1n << 14n,
+  AUTOIBRS: 1n << 21n,
+} as const;
 
 /** Bits of the VMCB (APM appendix B). */
 const INTERCEPT_MISC1_NMI = 1 << 1;
@@ -158,13 +164,24 @@ const SVM_VMCB12_RULES = [
   }),
   varying({
     reason: 'SVM_NESTED_CR3_ILLEGAL',
-    kernels: 'a recent rule, also in later 6.1.y; kernels of 2026 drop NP first if the guest has no NPT',
+    kernels: 'a recent rule, also in later 6.1.y',
     field: 'vmcb12.control.nested_cr3',
     message: "L2 uses nested paging and its nested CR3 is beyond the guest's physical address width.",
     source: '__nested_vmcb_check_controls',
     needs: ['cpuid'],
     violated: ({ view, vcpu }) =>
       nestedPaging(view) && vcpu.hasNpt && !legalGpa(vcpu, read(view, VMCB12_CONTROL.nested_cr3)),
+  }),
+  varying({
+    reason: 'SVM_NESTED_CR3_ILLEGAL_WITHOUT_NPT',
+    kernels: 'those that have the rule before; kernels of 2026 drop NP first if the guest has no NPT',
+    field: 'vmcb12.control.nested_cr3',
+    message:
+      "L2 uses nested paging, which the guest's CPUID lacks, and its nested CR3 is beyond the guest's physical address width.",
+    source: '__nested_vmcb_check_controls',
+    needs: ['cpuid'],
+    violated: ({ view, vcpu }) =>
+      nestedPaging(view) && !vcpu.hasNpt && !legalGpa(vcpu, read(view, VMCB12_CONTROL.nested_cr3)),
   }),
   always({
     reason: 'SVM_MSRPM_ILLEGAL',
@@ -318,7 +335,7 @@ const SVM_VMCB12_RULES = [
     source: '__nested_vmcb_check_save',
     needs: ['cpuid'],
     violated: (context) =>
-      hostLongMode(context.view) && !legalCr3(context, read(context.view, VMCB12_SAVE.cr3)),
+      hostLongMode(context.view) && illegalCr3(context, read(context.view, VMCB12_SAVE.cr3)),
   }),
   varying({
     reason: 'SVM_HOST_CS_L_AND_D',
@@ -332,23 +349,22 @@ const SVM_VMCB12_RULES = [
       return hostLongMode(view) && (attrib & CS_ATTRIB_L) !== 0 && (attrib & CS_ATTRIB_D) !== 0;
     },
   }),
-  varying({
-    reason: 'SVM_HOST_CR4_RESERVED_BITS',
-    kernels: 'a later kernel may know more',
+  // Of CR4 and EFER the kernel asks for reserved bits first. It answers the same; what the guest lacks says more.
+  always({
+    reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
     field: 'vmcb12.save.cr4',
-    message: "L1's CR4 has reserved bits.",
-    source: '__nested_vmcb_check_save',
-    needs: [],
-    violated: ({ view }) => (read(view, VMCB12_SAVE.cr4) & CR4_RESERVED) !== 0n,
+    message: "L1's CR4 has bits of features that the guest's CPUID, or the host, lacks.",
+    source: '__kvm_is_valid_cr4',
+    needs: ['cpuid'],
+    violated: (context) => setsReserved(context, 'cr4', read(context.view, VMCB12_SAVE.cr4)),
   }),
-  varying({
-    reason: 'SVM_HOST_EFER_RESERVED_BITS',
-    kernels: 'a later kernel may know more',
-    field: 'vmcb12.save.efer',
-    message: "L1's EFER has reserved bits.",
-    source: 'kvm_valid_efer',
+  always({
+    reason: 'SVM_HOST_CR4_RESERVED_BITS',
+    field: 'vmcb12.save.cr4',
+    message: "L1's CR4 has bits that this host's kernel lets no guest set.",
+    source: '__kvm_is_valid_cr4',
     needs: [],
-    violated: ({ view }) => (read(view, VMCB12_SAVE.efer) & EFER_RESERVED) !== 0n,
+    violated: ({ view, kernel }) => (read(view, VMCB12_SAVE.cr4) & refused(kernel).cr4) !== 0n,
   }),
   always({
     reason: 'SVM_HOST_EFER_FFXSR_UNSUPPORTED',
@@ -383,6 +399,23 @@ const SVM_VMCB12_RULES = [
     needs: ['cpuid'],
     violated: ({ view, vcpu }) => !vcpu.hasNx && (read(view, VMCB12_SAVE.efer) & EFER.NX) !== 0n,
   }),
+  always({
+    // kernels before 6.3 reserve the bit
+    reason: 'SVM_HOST_EFER_AUTOIBRS_UNSUPPORTED',
+    field: 'vmcb12.save.efer',
+    message: "L1's EFER has AUTOIBRS, which the guest's CPUID lacks.",
+    source: 'kvm_valid_efer',
+    needs: ['cpuid'],
+    violated: ({ view, vcpu }) => !vcpu.hasAutoIbrs && (read(view, VMCB12_SAVE.efer) & EFER.AUTOIBRS) !== 0n,
+  }),
+  always({
+    reason: 'SVM_HOST_EFER_RESERVED_BITS',
+    field: 'vmcb12.save.efer',
+    message: "L1's EFER has bits that this host's kernel lets no guest set.",
+    source: 'kvm_valid_efer',
+    needs: [],
+    violated: ({ view, kernel }) => (read(view, VMCB12_SAVE.efer) & refused(kernel).efer) !== 0n,
+  }),
   varying({
     reason: 'SVM_GPAT_INVALID',
     kernels: 'kernels of 2026',
@@ -400,7 +433,7 @@ const SVM_VMCB12_RULES = [
     message: "The vCPU's CR3 (L2's) is beyond the guest's physical address width.",
     source: 'nested_svm_load_cr3',
     needs: ['registers', 'cpuid'],
-    violated: (context) => !legalCr3(context, context.vcpu.cr3),
+    violated: (context) => illegalCr3(context, context.vcpu.cr3),
   }),
 ] as const satisfies readonly Rule[];
 
@@ -423,6 +456,15 @@ function copiesVmcb12(context: RuleContext): boolean {
 function legalBitmap(vcpu: VcpuFacts, pa: bigint, bytes: bigint): boolean {
   const base = pa & ~PAGE_MASK;
   return legalGpa(vcpu, base) && legalGpa(vcpu, base + bytes - 1n);
+}
+
+/** Not kvm_vcpu_is_legal_cr3. */
+function illegalCr3(context: RuleContext, cr3: bigint): boolean {
+  return !legalCr3(context.vcpu, cr3) || setsReserved(context, 'cr3', cr3);
+}
+
+function refused(kernel: KernelFacts): RefusedBits {
+  return kernel.refused ?? REFUSED_EVERYWHERE;
 }
 
 function nwWithoutCd(cr0: bigint): boolean {

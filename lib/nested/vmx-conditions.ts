@@ -86,6 +86,8 @@ export const SHADOW_INDICATOR = 1 << 31;
 export const CR0_WP = 1n << 16n;
 export const CR4 = { PAE: 1n << 5n, LA57: 1n << 12n, PCIDE: 1n << 17n, CET: 1n << 23n } as const;
 export const EFER = { LME: 1n << 8n, LMA: 1n << 10n, NX: 1n << 11n } as const;
+/** EFER bits that no guest on Intel has: all but SCE, LME, LMA and NX. */
+export const EFER_RESERVED_ON_INTEL = 0xffff_ffff_ffff_f2fen;
 
 export function hasPin(view: DataView, control: number): boolean {
   return (read(view, VMCS12.pin_based_vm_exec_control) & control) !== 0;
@@ -139,11 +141,6 @@ export function legalPat(pat: bigint): boolean {
   return (pat | ((pat & 0x0202_0202_0202_0202n) << 1n)) === pat;
 }
 
-/** kvm_valid_perf_global_ctrl */
-export function legalPerfGlobalCtrl({ vcpu, kernel }: RuleContext, value: bigint): boolean {
-  return (value & (kernel.reserved.perfGlobalCtrl | vcpu.perfGlobalCtrlReserved)) === 0n;
-}
-
 /** __is_canonical_address: all bits from the highest of a linear address upwards are the same. */
 export function canonical(address: bigint, addressBits: number): boolean {
   return BigInt.asUintN(64, BigInt.asIntN(addressBits, address)) === address;
@@ -151,7 +148,7 @@ export function canonical(address: bigint, addressBits: number): boolean {
 
 /** Most bits of a linear address that the kernel gives any guest: 48 where it gives none LA57. */
 export function mostAddressBits({ kernel }: RuleContext): 48 | 57 {
-  return (kernel.reserved.cr4 & CR4.LA57) !== 0n ? 48 : 57;
+  return kernel.reserved !== undefined && (kernel.reserved.cr4 & CR4.LA57) !== 0n ? 48 : 57;
 }
 
 /** Not canonical whatever CR4.LA57 is. */

@@ -13,6 +13,7 @@ import {
   type Rule,
   type RuleContext,
   returning,
+  setsReserved,
   varying,
 } from './rule.js';
 import {
@@ -20,12 +21,12 @@ import {
   CR4,
   canonical,
   EFER,
+  EFER_RESERVED_ON_INTEL,
   ENTRY,
   hasEntry,
   hasSecondary,
   legalFixed,
   legalPat,
-  legalPerfGlobalCtrl,
   mostAddressBits,
   neverCanonical,
   SECONDARY,
@@ -38,6 +39,7 @@ const SOURCE = 'nested_vmx_check_guest_state';
 const LINK_SOURCE = 'nested_vmx_check_vmcs_link_ptr';
 const ACTIVITY_SHUTDOWN = 2;
 const ACTIVITY_LAST = 3;
+const DEBUGCTL_FREEZE_IN_SMM = 1n << 14n;
 /** IA32_BNDCFGS: the base is above bit 11, and bits 11:2 are reserved. */
 const BNDCFGS = { BASE: ~0xfffn, RESERVED: 0xffcn } as const;
 /** NVMX_VMENTRY_VMEXIT: what the ioctl returns where entering L2 fails. */
@@ -69,8 +71,7 @@ export const VMX_GUEST_RULES = [
     message: "L2's CR4 has bits that the guest's CPUID or the kernel lacks.",
     source: SOURCE,
     needs: ['cpuid'],
-    violated: ({ view, vcpu, kernel }) =>
-      (read(view, VMCS12.guest_cr4) & (kernel.reserved.cr4 | vcpu.cr4Reserved)) !== 0n,
+    violated: (c) => setsReserved(c, 'cr4', read(c.view, VMCS12.guest_cr4)),
   }),
   // As VMX_HOST_CET_WITHOUT_WP.
   always({
@@ -88,28 +89,30 @@ export const VMX_GUEST_RULES = [
     message: "L2's DR7, which VM entries load, has bits above 31.",
     source: SOURCE,
     needs: [],
-    violated: ({ view }) => loadsDebug(view) && read(view, VMCS12.guest_dr7) >> 32n !== 0n,
+    violated: ({ view }) => hasEntry(view, ENTRY.LOAD_DEBUG) && read(view, VMCS12.guest_dr7) >> 32n !== 0n,
   }),
-  // Kernels before 6.16 and stable ones before mid-2025 take any; kernels of 2026 let FREEZE_WHILE_SMM pass by a quirk.
-  always({
-    reason: 'VMX_GUEST_DEBUGCTL_RESERVED_BITS',
-    field: 'vmcs12.guest_ia32_debugctl',
-    message: "L2's IA32_DEBUGCTL, which VM entries load, has bits that this host's kernel lets no guest set.",
-    source: 'vmx_is_valid_debugctl',
-    needs: [],
-    violated: ({ view, kernel }) =>
-      loadsDebug(view) && (read(view, VMCS12.guest_ia32_debugctl) & kernel.reserved.debugctl) !== 0n,
-  }),
-  always({
+  varying({
     reason: 'VMX_GUEST_DEBUGCTL_UNSUPPORTED',
+    kernels: 'since 6.16, and stable kernels since mid-2025',
     field: 'vmcs12.guest_ia32_debugctl',
-    message: "L2's IA32_DEBUGCTL, which VM entries load, has bits of features that the guest lacks.",
-    source: 'vmx_is_valid_debugctl',
+    message:
+      "L2's IA32_DEBUGCTL, which VM entries load, has bits that are reserved or whose features the guest lacks.",
+    source: SOURCE,
     needs: ['cpuid'],
-    violated: ({ view, vcpu, kernel }) =>
-      loadsDebug(view) &&
-      kernel.reserved.debugctl !== 0n &&
-      (read(view, VMCS12.guest_ia32_debugctl) & vcpu.debugctlReserved) !== 0n,
+    violated: (c) =>
+      hasEntry(c.view, ENTRY.LOAD_DEBUG) &&
+      setsReserved(c, 'debugctl', read(c.view, VMCS12.guest_ia32_debugctl)),
+  }),
+  varying({
+    reason: 'VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM',
+    kernels: 'from mid-2025 until a quirk of 2026 lets the bit pass again',
+    field: 'vmcs12.guest_ia32_debugctl',
+    message: "L2's IA32_DEBUGCTL, which VM entries load, has FREEZE_WHILE_SMM set.",
+    source: SOURCE,
+    needs: [],
+    violated: ({ view }) =>
+      hasEntry(view, ENTRY.LOAD_DEBUG) &&
+      (read(view, VMCS12.guest_ia32_debugctl) & DEBUGCTL_FREEZE_IN_SMM) !== 0n,
   }),
   always({
     reason: 'VMX_GUEST_PAT_INVALID',
@@ -172,7 +175,7 @@ export const VMX_GUEST_RULES = [
     needs: ['cpuid'],
     violated: (c) =>
       hasEntry(c.view, ENTRY.LOAD_PERF_GLOBAL_CTRL) &&
-      !legalPerfGlobalCtrl(c, read(c.view, VMCS12.guest_ia32_perf_global_ctrl)),
+      setsReserved(c, 'perfGlobalCtrl', read(c.view, VMCS12.guest_ia32_perf_global_ctrl)),
   }),
   always({
     reason: 'VMX_GUEST_PAGING_WITHOUT_PROTECTION',
@@ -199,15 +202,15 @@ export const VMX_GUEST_RULES = [
     violated: ({ view }) => in64Bit(view) && (read(view, VMCS12.guest_cr0) & CR0.PG) === 0n,
   }),
   // EFER counts only before L2's first instruction: afterwards it is with the vCPU's registers.
-  always({
+  varying({
     reason: 'VMX_GUEST_EFER_RESERVED_BITS',
+    kernels: 'a later kernel may know more',
     field: 'vmcs12.guest_ia32_efer',
-    message:
-      "L2's EFER, which the pending VM entry loads, has bits that this host's kernel lets no guest set.",
-    source: 'kvm_valid_efer',
+    message: "L2's EFER, which the pending VM entry loads, has reserved bits.",
+    source: SOURCE,
     needs: [],
-    violated: ({ view, kernel }) =>
-      loadsEfer(view) && (read(view, VMCS12.guest_ia32_efer) & kernel.reserved.efer) !== 0n,
+    violated: ({ view }) =>
+      loadsEfer(view) && (read(view, VMCS12.guest_ia32_efer) & EFER_RESERVED_ON_INTEL) !== 0n,
   }),
   always({
     reason: 'VMX_GUEST_EFER_UNSUPPORTED',
@@ -306,7 +309,10 @@ export const VMX_GUEST_RULES = [
     message: "L2's CR3 is beyond the guest's physical address width, and VM entry fails by it.",
     source: 'nested_vmx_load_cr3',
     needs: ['cpuid'],
-    violated: (c) => !legalCr3(c, read(c.view, VMCS12.guest_cr3)),
+    violated: (c) => {
+      const cr3 = read(c.view, VMCS12.guest_cr3);
+      return !legalCr3(c.vcpu, cr3) || setsReserved(c, 'cr3', cr3);
+    },
   }),
 ] as const satisfies readonly Rule[];
 
@@ -315,10 +321,6 @@ export const VMX_GUEST_RULES = [
 
 function in64Bit(view: DataView): boolean {
   return hasEntry(view, ENTRY.GUEST_64_BIT);
-}
-
-function loadsDebug(view: DataView): boolean {
-  return hasEntry(view, ENTRY.LOAD_DEBUG);
 }
 
 /** The VM entry is still to happen, and loads EFER. */

@@ -3,19 +3,19 @@
 
 import { read } from './codec.js';
 import { type Field, VMCS12 } from './layout.js';
-import { always, legalCr3, type Rule, type RuleContext, varying } from './rule.js';
+import { always, legalCr3, type Rule, type RuleContext, setsReserved, varying } from './rule.js';
 import {
   CR0_WP,
   CR4,
   canonical,
   EFER,
+  EFER_RESERVED_ON_INTEL,
   ENTRY,
   EXIT,
   hasEntry,
   hasExit,
   legalFixed,
   legalPat,
-  legalPerfGlobalCtrl,
   neverCanonical,
   unsupportedEfer,
   validCet,
@@ -48,8 +48,7 @@ export const VMX_HOST_RULES = [
     message: "L1's CR4 has bits that the guest's CPUID or the kernel lacks.",
     source: SOURCE,
     needs: ['cpuid'],
-    violated: ({ view, vcpu, kernel }) =>
-      (read(view, VMCS12.host_cr4) & (kernel.reserved.cr4 | vcpu.cr4Reserved)) !== 0n,
+    violated: (c) => setsReserved(c, 'cr4', read(c.view, VMCS12.host_cr4)),
   }),
   always({
     reason: 'VMX_HOST_CR3_ILLEGAL',
@@ -57,7 +56,10 @@ export const VMX_HOST_RULES = [
     message: "L1's CR3 is beyond the guest's physical address width.",
     source: SOURCE,
     needs: ['cpuid'],
-    violated: (c) => !legalCr3(c, read(c.view, VMCS12.host_cr3)),
+    violated: (c) => {
+      const cr3 = read(c.view, VMCS12.host_cr3);
+      return !legalCr3(c.vcpu, cr3) || setsReserved(c, 'cr3', cr3);
+    },
   }),
   // CR4.CET passes the rows above only with kernels that know it, 6.18 and later, and those have this one.
   always({
@@ -88,7 +90,7 @@ export const VMX_HOST_RULES = [
     needs: ['cpuid'],
     violated: (c) =>
       hasExit(c.view, EXIT.LOAD_PERF_GLOBAL_CTRL) &&
-      !legalPerfGlobalCtrl(c, read(c.view, VMCS12.host_ia32_perf_global_ctrl)),
+      setsReserved(c, 'perfGlobalCtrl', read(c.view, VMCS12.host_ia32_perf_global_ctrl)),
   }),
   always({
     reason: 'VMX_HOST_64_BIT_WITHOUT_PAE',
@@ -183,14 +185,15 @@ export const VMX_HOST_RULES = [
       (read(view, VMCS12.host_cr4) & CR4.LA57) === 0n &&
       !canonical(read(view, VMCS12.host_rip), 48),
   }),
-  always({
+  varying({
     reason: 'VMX_HOST_EFER_RESERVED_BITS',
+    kernels: 'a later kernel may know more',
     field: 'vmcs12.host_ia32_efer',
-    message: "L1's EFER, which VM exits load, has bits that this host's kernel lets no guest set.",
-    source: 'kvm_valid_efer',
+    message: "L1's EFER, which VM exits load, has reserved bits.",
+    source: SOURCE,
     needs: [],
-    violated: ({ view, kernel }) =>
-      loadsEfer(view) && (read(view, VMCS12.host_ia32_efer) & kernel.reserved.efer) !== 0n,
+    violated: ({ view }) =>
+      loadsEfer(view) && (read(view, VMCS12.host_ia32_efer) & EFER_RESERVED_ON_INTEL) !== 0n,
   }),
   always({
     reason: 'VMX_HOST_EFER_UNSUPPORTED',

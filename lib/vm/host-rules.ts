@@ -2,23 +2,25 @@
 // rule each. A rule that the kernel does not refuse is not applied: vcpud is never stricter than the kernel.
 
 import { SREGS_LAYOUT } from '../kvm/abi.js';
-import { setCpuid } from '../kvm/cpuid.js';
+import { hidingNpt, setCpuid } from '../kvm/cpuid.js';
 import { msrRows, readMsrs } from '../kvm/msrs.js';
 import type { SystemPort } from '../kvm/port.js';
-import { PROBES, REGISTER_BITS, RESERVED_PROBES, VALID_STATE } from '../nested/probes.js';
-import { RESERVED_EVERYWHERE, type ReservedBits } from '../nested/rule.js';
+import { kernelReservedBits } from '../kvm/reserved-bits.js';
+import { PROBES, REFUSED_BIT_PROBES, VALID_STATE } from '../nested/probes.js';
 import { NESTED_ACCESS } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
 import { COMPONENTS, type KernelVcpu } from '../state/vcpu-components.js';
 import type { HostProfile } from './host.js';
+
+/** Of a 64-bit register, lowest first. */
+const BITS = Array.from({ length: 64 }, (_, i) => 1n << BigInt(i));
 
 const EFER_SVME = 1n << 12n;
 
 /** Asks the kernel. On a host without nested state no rule is ever asked for. */
 export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
   const { format, maxBytes } = host.nested;
-  const nothing = { enforced: new Set<string>(), reserved: RESERVED_EVERYWHERE, unexplained: { count: 0 } };
-  if (format === undefined) return { format: 'SVM', ...nothing };
+  if (format === undefined) return { format: 'SVM', enforced: new Set(), unexplained: { count: 0 } };
   const vm = kvm.createVm();
   const port = vm.createVcpu(0);
   try {
@@ -49,6 +51,7 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
         return false;
       }
     };
+    const reserved = kernelReservedBits(host.supportedCpuid);
     const vmx = new Map(
       msrRows(
         readMsrs(
@@ -58,26 +61,28 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
       ).map(({ index, value }) => [index, value]),
     );
     prepare(format === 'SVM');
-    if (!accepts(VALID_STATE[format](vmx))) return { format, ...nothing };
-    const probe = RESERVED_PROBES[format];
-    const reserved = { ...RESERVED_EVERYWHERE } as { -readonly [K in keyof ReservedBits]: bigint };
-    for (const register of Object.keys(probe) as Array<keyof ReservedBits>) {
-      const refused = REGISTER_BITS.filter((bit) => {
-        const state = probe[register]?.(bit, vmx);
-        return state !== undefined && !accepts(state);
-      });
-      reserved[register] = refused.reduce((mask, bit) => mask | bit, 0n);
-    }
-    const enforced = PROBES[format].filter(({ svme, states }) =>
-      states(host.physicalAddressBits, vmx).every((state) => {
+    if (!accepts(VALID_STATE[format](vmx)))
+      return { format, enforced: new Set(), reserved, unexplained: { count: 0 } };
+    const refused = (stateWith: ((bit: bigint) => Uint8Array) | undefined): bigint =>
+      stateWith === undefined
+        ? 0n
+        : BITS.filter((bit) => !accepts(stateWith(bit))).reduce((mask, bit) => mask | bit, 0n);
+    const { cr4, efer } = REFUSED_BIT_PROBES[format];
+    const refusedBits = { cr4: refused(cr4), efer: refused(efer) };
+    const enforced = PROBES[format].filter(({ svme, withoutNpt, states }) => {
+      if (withoutNpt) setCpuid(port, hidingNpt(host.supportedCpuid));
+      const refusesAll = states(host.physicalAddressBits, vmx).every((state) => {
         prepare(svme);
         return !accepts(state);
-      }),
-    );
+      });
+      if (withoutNpt) setCpuid(port, host.supportedCpuid);
+      return refusesAll;
+    });
     return {
       format,
       enforced: new Set(enforced.map(({ reason }) => reason)),
       reserved,
+      refused: refusedBits,
       unexplained: { count: 0 },
     };
   } finally {

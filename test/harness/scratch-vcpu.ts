@@ -74,6 +74,8 @@ const CPUID_BITS = {
   hasLongMode: [0x80000001, 'edx', 29],
   hasNx: [0x80000001, 'edx', 20],
   hasFxsrOpt: [0x80000001, 'edx', 25],
+  hasAutoIbrs: [0x80000021, 'eax', 8],
+  hasSmep: [7, 'ebx', 7],
 } as const;
 
 /** A copy of a CPUID table in which the bit is as wanted. */
@@ -91,7 +93,9 @@ function withCpuidBit(cpuid: Buffer, fact: keyof typeof CPUID_BITS, wanted: bool
 
 /** Facts that a state can be given; others are the kernel's. */
 export type SettableFacts = Partial<
-  Pick<VcpuFacts, 'efer' | 'cr0' | 'cr3' | 'inSmm' | keyof typeof CPUID_BITS> & { readonly cr4: bigint }
+  Pick<VcpuFacts, 'efer' | 'cr0' | 'cr3' | 'inSmm'> & { readonly cr4: bigint } & Readonly<
+      Record<keyof typeof CPUID_BITS, boolean>
+    >
 >;
 
 const REGISTERS = ['cr0', 'cr3', 'cr4', 'efer'] as const;

@@ -15,7 +15,6 @@ import {
   VMCB12_CONTROL,
   VMCB12_SAVE,
 } from '../../lib/nested/layout.js';
-import { RESERVED_EVERYWHERE } from '../../lib/nested/rule.js';
 import { checkNestedState } from '../../lib/nested/rules.js';
 import type { GetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/GetNestedStateResponse.js';
 import { type GuestParameters, NORMAL, readCounters } from '../guests/guest.js';
@@ -208,7 +207,6 @@ describe('a thousand captures of one running L2', () => {
     const kernel = {
       format: 'SVM',
       enforced: new Set(enforcedRules),
-      reserved: RESERVED_EVERYWHERE,
     } as const;
     for (const capture of captures) expect(checkNestedState(bytesOf(capture), facts, kernel)).toBeUndefined();
 

@@ -20,12 +20,7 @@ import {
   VMX_SHADOW_BYTES,
 } from '../../lib/nested/layout.js';
 import { plainSvmGuestState } from '../../lib/nested/probes.js';
-import {
-  type KernelFacts,
-  RESERVED_EVERYWHERE,
-  type ReservedBits,
-  type VcpuFacts,
-} from '../../lib/nested/rule.js';
+import type { KernelFacts, VcpuFacts } from '../../lib/nested/rule.js';
 import type { RuleReason } from '../../lib/nested/rules.js';
 
 // ---------------------------------------------------------------------------------------------------------
@@ -45,12 +40,10 @@ export const SVM_VCPU: VcpuFacts = {
   hasLongMode: true,
   hasNx: true,
   hasFxsrOpt: true,
+  hasAutoIbrs: true,
   hasShstk: false,
   hasIbt: false,
-  hasLam: false,
-  cr4Reserved: 0n,
-  debugctlReserved: 0n,
-  perfGlobalCtrlReserved: 0n,
+  reserved: { cr3: 3n << 61n, cr4: 0x6000n, debugctl: 0n, perfGlobalCtrl: 0n }, // CR4: VMXE, SMXE
   separateL2Pat: false,
   enlightenedVmcs: false,
   vmxCapabilityMsrs: new Map(),
@@ -64,16 +57,19 @@ export const VMX_VCPU: VcpuFacts = {
   hasSvm: false,
   hasVmx: true,
   hasNpt: false,
-  cr4Reserved: 1n << 22n, // PKE
-  debugctlReserved: 1n << 15n, // RTM_DEBUG
-  perfGlobalCtrlReserved: 0xffff_fff8_ffff_ff00n,
+  reserved: {
+    cr3: 3n << 61n,
+    cr4: 1n << 14n, // SMXE
+    debugctl: 0xffff_ffff_ffff_bffcn, // all but LBR, BTF and FREEZE_WHILE_SMM
+    perfGlobalCtrl: 0xffff_fff8_ffff_ff00n,
+  },
   vmxCapabilityMsrs: new Map([
     [0x480, 0x00d8_1000_11e5_7ed0n], // BASIC
     [0x485, 0x2000_0065n], // MISC: no CR3 targets, MSR lists of 512, no injection of length 0
     [0x486, 0x8000_0021n], // CR0 FIXED0: PG NE PE
     [0x487, 0xffff_ffffn],
     [0x488, 0x2000n], // CR4 FIXED0: VMXE
-    [0x489, 0x0077_77ffn],
+    [0x489, 0x0037_77ffn],
     [0x48b, 0x0253_7bff_0000_0000n], // secondary
     [0x48c, 0x0f01_0613_4041n], // EPT: 4 levels, write-back, no accessed and dirty flags
     [0x48d, 0x0000_00ff_0000_0016n], // pin
@@ -84,20 +80,9 @@ export const VMX_VCPU: VcpuFacts = {
   ]),
 };
 
-/** Register bits that a kernel lets no guest set: on Intel EFER has SCE, LME, LMA and NX, and CR4 no SMXE. */
-const RESERVED: Readonly<Record<'SVM' | 'VMX', ReservedBits>> = {
-  SVM: RESERVED_EVERYWHERE,
-  VMX: {
-    cr4: RESERVED_EVERYWHERE.cr4 | (1n << 14n),
-    efer: 0xffff_ffff_ffff_f2fen,
-    debugctl: 0xffff_ffff_ffff_77fcn, // all but LBR, BTF, RTM_DEBUG and FREEZE_LBRS_ON_PMI
-    perfGlobalCtrl: 0xffff_fff0_ffff_0000n,
-  },
-};
-
 /** A kernel that applies exactly the given ones of the rules that vary. */
 export function kernel(format: 'SVM' | 'VMX', ...enforced: RuleReason[]): KernelFacts {
-  return { format, enforced: new Set(enforced), reserved: RESERVED[format] };
+  return { format, enforced: new Set(enforced) };
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -255,6 +240,13 @@ export function caseBytes(row: RuleCase, valid: () => Uint8Array, vcpu: VcpuFact
   return row.length === undefined ? bytes : bytes.slice(0, row.length);
 }
 
+/** A state with zeroes after it. */
+function longer(state: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  bytes.set(state);
+  return bytes;
+}
+
 /** The lowest address that is too high for a vCPU, and page-aligned. */
 const beyond = (vcpu: VcpuFacts): bigint => 1n << BigInt(vcpu.maxPhyAddr);
 
@@ -272,6 +264,16 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'size 8320, 4224 bytes',
     reason: 'NESTED_DATA_TRUNCATED',
     change: (view) => write(view, HEADER.size, VMX_SHADOW_BYTES),
+  },
+  {
+    name: '8321 bytes',
+    reason: 'NESTED_DATA_TOO_LONG',
+    from: () => longer(svmGuestMode(), VMX_SHADOW_BYTES + 1),
+  },
+  {
+    name: 'size 4223, 4224 bytes',
+    reason: 'NESTED_DATA_BEYOND_SIZE',
+    change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
   },
   { name: 'flag 10h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x111) },
   { name: 'flag 8000h', reason: 'NESTED_FLAGS_UNKNOWN', change: (view) => write(view, HEADER.flags, 0x8101) },
@@ -319,13 +321,11 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'size 4223',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
-    length: SVM_GUEST_BYTES - 1,
   },
   {
     name: 'size 128',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, HEADER_BYTES),
-    length: HEADER_BYTES,
   },
   {
     name: 'VMRUN not intercepted',
@@ -345,6 +345,15 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
       write(view, VMCB12_CONTROL.nested_ctl, 1n);
       write(view, VMCB12_CONTROL.nested_cr3, beyond(vcpu));
     },
+  },
+  {
+    name: 'nested CR3 beyond the address width, NPT not in the CPUID',
+    reason: 'SVM_NESTED_CR3_ILLEGAL_WITHOUT_NPT',
+    change: (view, vcpu) => {
+      write(view, VMCB12_CONTROL.nested_ctl, 1n);
+      write(view, VMCB12_CONTROL.nested_cr3, beyond(vcpu));
+    },
+    vcpu: { hasNpt: false },
   },
   {
     name: 'MSR permission map beyond the address width',
@@ -448,6 +457,17 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     change: (view) => write(view, VMCB12_SAVE['cs.attrib'], 0x069b),
   },
   {
+    name: 'L1 CR4.VMXE without CPUID',
+    reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.cr4, 0x2020n),
+  },
+  {
+    name: 'L1 CR4.SMEP without CPUID',
+    reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.cr4, 0x10_0020n),
+    vcpu: { reserved: { ...SVM_VCPU.reserved, cr4: 0x10_6000n } },
+  },
+  {
     name: 'L1 CR4 bit 63',
     reason: 'SVM_HOST_CR4_RESERVED_BITS',
     change: (view) => write(view, VMCB12_SAVE.cr4, 0x20n | (1n << 63n)),
@@ -478,6 +498,12 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     reason: 'SVM_HOST_EFER_NX_UNSUPPORTED',
     change: (view) => write(view, VMCB12_SAVE.efer, 0x1d00n),
     vcpu: { hasNx: false },
+  },
+  {
+    name: 'L1 EFER.AUTOIBRS without CPUID',
+    reason: 'SVM_HOST_EFER_AUTOIBRS_UNSUPPORTED',
+    change: (view) => write(view, VMCB12_SAVE.efer, 0x20_1500n),
+    vcpu: { hasAutoIbrs: false },
   },
   {
     name: "L2's PAT with memory type 2",

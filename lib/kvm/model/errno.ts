@@ -7,6 +7,6 @@ const { errno } = constants;
 export const EINVAL = -errno.EINVAL;
 export const E2BIG = -errno.E2BIG;
 export const EEXIST = -errno.EEXIST;
-export const EBUSY = -errno.EBUSY;
 export const ENXIO = -errno.ENXIO;
+export const ENOENT = -errno.ENOENT;
 export const ENOTTY = -errno.ENOTTY;

@@ -1,8 +1,7 @@
 // What a modelled host is: data, captured from a real one. amd-host.ts and intel-host.ts have the two that there are.
 
 import type { KernelFacts } from '../../nested/rule.js';
-import type { ModelMsr, VendorModelFactory } from './nested-model.js';
-import type { VcpuState } from './vcpu-state.js';
+import type { VendorModelFactory } from './nested-model.js';
 
 /** An entry of struct kvm_cpuid_entry2. */
 export type CpuidRow = readonly [
@@ -15,8 +14,11 @@ export type CpuidRow = readonly [
   edx: number,
 ];
 
-/** A structure that is mostly zero: what stands where, as hexadecimal digits. */
-export type SparseBytes = ReadonlyArray<readonly [offset: number, hex: string]>;
+/**
+ * An MSR as it was captured: a write with a bit beyond `accepts` is refused, and of another `keeps` is held.
+ * msrs.ts and the vendor's model put others in the place of those that don't behave so.
+ */
+export type MsrRow = readonly [index: number, atPowerOn: bigint, accepts: bigint, keeps: bigint];
 
 export interface ModelHost {
   /** uname -r of the host that this was captured from. */
@@ -30,18 +32,17 @@ export interface ModelHost {
   readonly supportedCpuid: readonly CpuidRow[];
   /** KVM_GET_MSR_INDEX_LIST, in its order. */
   readonly msrIndices: readonly number[];
-  /** KVM_GET_MSR_FEATURE_INDEX_LIST, with what KVM_GET_MSRS on /dev/kvm answers. */
+  /** KVM_GET_MSR_FEATURE_INDEX_LIST, with what KVM_GET_MSRS on /dev/kvm answers, in its order. */
   readonly featureMsrs: ReadonlyMap<number, bigint>;
+  /** MSRs of a new vCPU with the host's CPUID. */
+  readonly msrs: readonly MsrRow[];
   /** KVM_GET_TSC_KHZ of a new vCPU. */
   readonly tscKhz: number;
-  /** XCR0 bits that a guest may set. */
+  /** XCR0 bits that a guest may have. */
   readonly xcr0: bigint;
-  /** MSRs of both vendors whose power-on value is this host's: by number. */
-  readonly msrsAtPowerOn: ReadonlyMap<number, bigint>;
+  /** XCR0 of the host's own programs. */
+  readonly hostXcr0: bigint;
   /** MXCSR bits that may be set. */
   readonly mxcsrMask: number;
   readonly vendorModel: VendorModelFactory;
 }
-
-/** Makes one MSR of a vCPU. */
-export type MsrFactory = (vcpu: VcpuState) => ModelMsr;

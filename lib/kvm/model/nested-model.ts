@@ -67,6 +67,8 @@ export interface VendorModel extends NestedModel {
   /** KVM_X86_SHADOW_*: bit 0 MOV SS, bit 1 STI. */
   getInterruptShadow(): number;
   setInterruptShadow(mask: number): void;
+  /** apic_init_signal_blocked: INIT and SIPI are not taken now. */
+  initBlocked(): boolean;
   /** Guest debug registers were set (set_dr7). */
   setDr7(dr7: bigint): void;
 

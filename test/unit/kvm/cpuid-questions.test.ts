@@ -63,7 +63,12 @@ test('SVM is bit 2 of 80000001h ECX, VMX bit 5 of 1 ECX', () => {
 });
 
 test('the physical address width is that of 80000008h, or 36 bits', () => {
-  expect(maxPhyAddr(table({ leaf: 0x8000_0008, eax: 0x3028 }))).toBe(0x28);
+  const width = { leaf: 0x8000_0008, eax: 0x3028 };
+  expect(maxPhyAddr(table({ leaf: 0x8000_0000, eax: 0x8000_000a }, width))).toBe(0x28);
+  expect(maxPhyAddr(table({ leaf: 0x8000_0000, eax: 0x8000_0007 }, width))).toBe(36);
+  expect(maxPhyAddr(table({ leaf: 0x8000_0000, eax: 0x8000_0008 }, { leaf: 0x8000_0008, eax: 0x3000 }))).toBe(
+    0,
+  );
   expect(maxPhyAddr(Buffer.alloc(0))).toBe(36);
 });
 

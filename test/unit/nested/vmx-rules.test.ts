@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { read, viewOf, write } from '../../../lib/nested/codec.js';
 import { type Field, FLAG, HEADER, VMCS12, VMCS12_REVISION } from '../../../lib/nested/layout.js';
-import { type KernelFacts, RESERVED_EVERYWHERE, type VcpuFacts } from '../../../lib/nested/rule.js';
+import type { KernelFacts, VcpuFacts } from '../../../lib/nested/rule.js';
 import {
   ALL_BUT_MEMORY,
   checkNestedState,
@@ -21,8 +21,12 @@ const OF_6_1: KernelFacts = {
     'VMX_EVENT_CP_WITH_ERROR_CODE',
     'VMX_HOST_ADDRESS_NEEDS_LA57',
     'VMX_GUEST_BNDCFGS_NEEDS_LA57',
+    'VMX_GUEST_DEBUGCTL_UNSUPPORTED',
+    'VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM',
+    'VMX_HOST_EFER_RESERVED_BITS',
+    'VMX_GUEST_EFER_RESERVED_BITS',
   ),
-  reserved: { ...kernel('VMX').reserved, cr4: kernel('VMX').reserved.cr4 | (1n << 12n) },
+  reserved: { cr3: 0n, cr4: 1n << 12n, debugctl: 0n, perfGlobalCtrl: 0n },
 };
 const OF_2026 = kernel(
   'VMX',
@@ -242,7 +246,7 @@ describe('kernels take', () => {
       [
         'RTM_DEBUG that the guest has',
         all(entry(4), set(VMCS12.guest_ia32_debugctl, 1n << 15n)),
-        { debugctlReserved: 0n },
+        { reserved: { ...VMX_VCPU.reserved, debugctl: 0n } },
       ],
       [
         'an L2 EFER that the VM entry loads',
@@ -267,7 +271,7 @@ describe('kernels take', () => {
       [
         'LAM in CR3 where the guest and the kernel have it',
         all(set(VMCS12.host_cr3, (1n << 62n) | 0x1000n), set(VMCS12.guest_cr3, (1n << 61n) | 0x1000n)),
-        { hasLam: true },
+        { reserved: { ...VMX_VCPU.reserved, cr3: 0n } },
       ],
     ]),
   )('$name', ({ change, vcpu }) => {
@@ -357,9 +361,20 @@ describe('what kernels differ about', () => {
     expect(verdict(change, {}, OF_2026)).toBe('OK');
   });
 
-  test('a kernel that reserves no bit of IA32_DEBUGCTL checks none', () => {
-    const change = all(entry(4), set(VMCS12.guest_ia32_debugctl, -1n));
-    expect(verdict(change, {}, { ...OF_6_1, reserved: RESERVED_EVERYWHERE })).toBe('OK');
+  test('FREEZE_WHILE_SMM is taken by kernels before mid-2025 and since 2026', () => {
+    const change = all(entry(4), set(VMCS12.guest_ia32_debugctl, 1n << 14n));
+    expect(verdict(change)).toBe('VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM');
+    expect(verdict(change, {}, OF_2026)).toBe('OK');
+  });
+
+  test('what the kernel gives no guest is refused whatever the vCPU has', () => {
+    const reserved = { cr3: 3n << 61n, cr4: 1n << 17n, debugctl: 0n, perfGlobalCtrl: 1n };
+    const facts = { ...OF_6_1, reserved };
+    expect(verdict(set(VMCS12.host_cr4, 0x2_2020n), {}, facts)).toBe('VMX_HOST_CR4_RESERVED');
+    const counter = all(entry(1 << 13), set(VMCS12.guest_ia32_perf_global_ctrl, 1n));
+    expect(verdict(counter, {}, facts)).toBe('VMX_GUEST_PERF_GLOBAL_CTRL_UNSUPPORTED');
+    const lam = { reserved: { ...VMX_VCPU.reserved, cr3: 0n } };
+    expect(verdict(set(VMCS12.guest_cr3, 1n << 61n), lam, facts)).toBe('VMX_GUEST_CR3_ILLEGAL');
   });
 });
 

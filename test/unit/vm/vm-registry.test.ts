@@ -2,7 +2,6 @@
 
 import { expect, test } from 'vitest';
 import { NativeSystem } from '../../../lib/kvm/native/native-port.js';
-import { RESERVED_EVERYWHERE } from '../../../lib/nested/rule.js';
 import type { HostProfile } from '../../../lib/vm/host.js';
 import type { VmConfig } from '../../../lib/vm/vm.js';
 import { VmRegistry } from '../../../lib/vm/vm-registry.js';
@@ -36,7 +35,6 @@ const registry = () =>
   new VmRegistry(new NativeSystem(-1), HOST, {
     format: 'SVM',
     enforced: new Set(),
-    reserved: RESERVED_EVERYWHERE,
     unexplained: { count: 0 },
   });
 

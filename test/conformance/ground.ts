@@ -1,0 +1,89 @@
+// The endpoint as a whole: the VMs of one run of the suite, by ids that no one else has, and what its lanes share.
+// Nothing else that is there is touched. Made by suite.ts; rows reach it through their bench.
+
+import { randomBytes } from 'node:crypto';
+import type { VcpudClient } from '../../lib/api/client.js';
+import { VMCS12_REVISION } from '../../lib/nested/layout.js';
+import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
+import type { Facing } from './facing.js';
+import { answerOf, type Wire } from './wire.js';
+
+/** The memory of the VMs whose vCPUs never run. */
+const SMALL_MEMORY = [{ gpa: 0, sizeBytes: 0x10_0000 }];
+
+const SHADOW_VMCS_GPA = 0x5000;
+
+export class Ground {
+  readonly facing: Facing;
+  readonly client: VcpudClient;
+  readonly wire: Wire;
+  private readonly prefix = `conformance-${randomBytes(4).toString('hex')}`;
+  private readonly made = new Set<string>();
+  private readonly shared = new Map<string, Promise<unknown>>();
+  private readonly lanes: number;
+  /** What was found wrong when a vCPU was looked at as a whole, after a stretch of rows. */
+  readonly disturbed: string[] = [];
+
+  constructor(facing: Facing, client: VcpudClient, wire: Wire, lanes: number) {
+    this.facing = facing;
+    this.client = client;
+    this.wire = wire;
+    this.lanes = lanes;
+  }
+
+  /** An id for a VM of the suite; the VM, if it comes to be, is deleted at the end. */
+  vmId(what: string): string {
+    const id = `${this.prefix}-${what}`;
+    this.made.add(id);
+    return id;
+  }
+
+  /** Made by whoever needs it first, the same for all. */
+  once<T>(what: string, make: () => Promise<T>): Promise<T> {
+    const known = this.shared.get(what);
+    if (known !== undefined) return known as Promise<T>;
+    const making = make();
+    making.catch(() => undefined); // told to each who awaits it
+    this.shared.set(what, making);
+    return making;
+  }
+
+  /** The name of the VM whose vCPUs never run: one a lane. */
+  quiet(): Promise<string> {
+    return this.once('quiet', async () => {
+      const vmId = this.vmId('quiet');
+      const name = `vms/${vmId}`;
+      await this.client.vm.CreateVm({ vmId, vm: { vcpuCount: this.lanes, memoryRegions: SMALL_MEMORY } });
+      if (this.facing.format === 'VMX') {
+        // Where vmxShadow() links a shadow VMCS: KVM reads its first bytes when it is given the state.
+        const data = Buffer.alloc(4);
+        data.writeUInt32LE(0x8000_0000 + VMCS12_REVISION);
+        await this.client.writeMemory([{ name, gpa: SHADOW_VMCS_GPA, data }]);
+      }
+      return name;
+    });
+  }
+
+  /** What a vCPU holds. */
+  async stateOf(name: string): Promise<VcpuState__Output> {
+    const { state } = await this.client.vcpu.GetVcpuState({ name });
+    if (state === null) throw new Error('GetVcpuState answers without a state');
+    return state;
+  }
+
+  /** Ends a VM of the suite before the end. */
+  async remove(vmId: string): Promise<void> {
+    await this.client.vm.DeleteVm({ name: `vms/${vmId}` });
+    this.made.delete(vmId);
+  }
+
+  /** Deletes every VM of the suite that is left; says of each that could not be deleted why. */
+  async clear(): Promise<string[]> {
+    const left: string[] = [];
+    for (const id of this.made) {
+      const answer = await answerOf(this.client.vm.DeleteVm({ name: `vms/${id}` }));
+      if (answer !== 'OK' && answer !== 'NOT_FOUND VM_NOT_FOUND') left.push(`vms/${id}: ${answer}`);
+    }
+    return left;
+  }
+}
