@@ -28,7 +28,7 @@ const CR4_FEATURES: ReadonlyArray<readonly [bit: number, name: string, features:
       [7, 0, 'ecx', 7],
       [7, 0, 'edx', 20],
     ],
-  ], // prettier-ignore
+  ],
   [28, 'LAM_SUP', [LAM]],
 ];
 
