@@ -333,7 +333,9 @@ describe('VMX', () => {
   test('a linked shadow VMCS is held', () => {
     const from = changed(vmxShadow(), (view) => view.setUint8(VMX_CURRENT_BYTES + 500, 1));
     const { lost } = compareNestedStates(from, vmxShadow());
-    expect(lost).toEqual([{ offset: VMX_CURRENT_BYTES + 500, length: 1, field: 'shadow_vmcs12.guest_ldtr_base' }]);
+    expect(lost).toEqual([
+      { offset: VMX_CURRENT_BYTES + 500, length: 1, field: 'shadow_vmcs12.guest_ldtr_base' },
+    ]);
   });
 
   test('a shadow vmcs12 that is not linked is ignored', () => {
