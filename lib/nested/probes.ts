@@ -27,7 +27,7 @@ import {
 import { resetNestedState } from './reset.js';
 import type { RefusedBits } from './rule.js';
 import type { RuleReason } from './rules.js';
-import { EFER_RESERVED_ON_INTEL, ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
+import { ENTRY, EXIT, PROC, SECONDARY, VMX_MSR } from './vmx-conditions.js';
 
 export interface Probe {
   readonly reason: RuleReason;
@@ -191,31 +191,8 @@ export const PROBES: Readonly<Record<NestedFormat, readonly Probe[]>> = {
       setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_BNDCFGS);
       write(view, VMCS12.guest_bndcfgs, CANONICAL_IN_57_BITS);
     }),
-    {
-      reason: 'VMX_HOST_EFER_RESERVED_BITS',
-      svme: false,
-      states: (_maxPhyAddr, vmx) =>
-        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
-          changed(plainVmxGuestState(vmx), (view) => {
-            setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
-            write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
-          }),
-        ),
-    },
     vmxProbe('VMX_GUEST_DEBUGCTL_UNSUPPORTED', (view) => writeDebugctl(view, 1n << 63n)),
     vmxProbe('VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM', (view) => writeDebugctl(view, DEBUGCTL_FREEZE_IN_SMM)),
-    {
-      reason: 'VMX_GUEST_EFER_RESERVED_BITS',
-      svme: false,
-      states: (_maxPhyAddr, vmx) =>
-        bitsOf(EFER_RESERVED_ON_INTEL).map((bit) =>
-          changed(plainVmxGuestState(vmx), (view) => {
-            write(view, HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING);
-            setBits(view, VMCS12.vm_entry_controls, ENTRY.LOAD_EFER);
-            write(view, VMCS12.guest_ia32_efer, EFER_IN_LONG_MODE | bit);
-          }),
-        ),
-    },
   ],
 };
 
@@ -250,17 +227,25 @@ function writeDebugctl(view: DataView, value: bigint): void {
 }
 
 /**
- * For each register of L1's of which a kernel refuses bits: a state that it takes if it does not refuse the bit. Needs
- * EFER.SVME, as VALID_STATE does.
+ * For each register of L1's of which a kernel refuses bits: a state that it takes if it does not refuse the bit. SVM: with
+ * EFER.SVME, as VALID_STATE needs it.
  */
 export const REFUSED_BIT_PROBES: Readonly<
-  Record<NestedFormat, Readonly<Partial<Record<keyof RefusedBits, (bit: bigint) => Uint8Array>>>>
+  Record<NestedFormat, Readonly<Record<keyof RefusedBits, (bit: bigint, vmx: VmxCapabilities) => Uint8Array>>>
 > = {
   SVM: {
     cr4: (bit) => svmState((view) => write(view, VMCB12_SAVE.cr4, L1_CR4 | bit)),
     efer: (bit) => svmState((view) => write(view, VMCB12_SAVE.efer, L1_EFER | bit)),
   },
-  VMX: {},
+  VMX: {
+    cr4: (bit, vmx) =>
+      changed(plainVmxGuestState(vmx), (view) => write(view, VMCS12.host_cr4, L1_CR4 | CR4_VMXE | bit)),
+    efer: (bit, vmx) =>
+      changed(plainVmxGuestState(vmx), (view) => {
+        setBits(view, VMCS12.vm_exit_controls, EXIT.LOAD_EFER);
+        write(view, VMCS12.host_ia32_efer, EFER_IN_LONG_MODE | bit);
+      }),
+  },
 };
 
 function illegalNestedCr3(maxPhyAddr: number): Uint8Array[] {

@@ -89,6 +89,11 @@ export const REFUSED_EVERYWHERE: RefusedBits = {
   efer: 0xffff_ffff_ffc9_02fen,
 };
 
+/** Bits that a kernel refuses of every guest, as far as is known. */
+export function refused(kernel: KernelFacts): RefusedBits {
+  return kernel.refused ?? REFUSED_EVERYWHERE;
+}
+
 export interface RuleContext {
   readonly bytes: Uint8Array;
   /** View of `bytes`. */

@@ -16,14 +16,12 @@ import {
   always,
   CR0,
   hasFlag,
-  type KernelFacts,
   legalCr3,
   legalGpa,
   PAGE_MASK,
-  REFUSED_EVERYWHERE,
-  type RefusedBits,
   type Rule,
   type RuleContext,
+  refused,
   type Section,
   setsReserved,
   type VcpuFacts,
@@ -470,10 +468,6 @@ function legalBitmap(vcpu: VcpuFacts, pa: bigint, bytes: bigint): boolean {
 /** Not kvm_vcpu_is_legal_cr3. */
 function illegalCr3(context: RuleContext, cr3: bigint): boolean {
   return !legalCr3(context.vcpu, cr3) || setsReserved(context, 'cr3', cr3);
-}
-
-function refused(kernel: KernelFacts): RefusedBits {
-  return kernel.refused ?? REFUSED_EVERYWHERE;
 }
 
 function nwWithoutCd(cr0: bigint): boolean {

@@ -46,6 +46,7 @@ export const EXIT = {
   HOST_64_BIT: 1 << 9,
   LOAD_PERF_GLOBAL_CTRL: 1 << 12,
   ACK_INTERRUPT: 1 << 15,
+  SAVE_PAT: 1 << 18,
   LOAD_PAT: 1 << 19,
   SAVE_EFER: 1 << 20,
   LOAD_EFER: 1 << 21,
@@ -84,10 +85,14 @@ export const VMX_MSR = {
 
 export const SHADOW_INDICATOR = 1 << 31;
 export const CR0_WP = 1n << 16n;
-export const CR4 = { PAE: 1n << 5n, LA57: 1n << 12n, PCIDE: 1n << 17n, CET: 1n << 23n } as const;
+export const CR4 = {
+  PAE: 1n << 5n,
+  LA57: 1n << 12n,
+  VMXE: 1n << 13n,
+  PCIDE: 1n << 17n,
+  CET: 1n << 23n,
+} as const;
 export const EFER = { LME: 1n << 8n, LMA: 1n << 10n, NX: 1n << 11n } as const;
-/** EFER bits that no guest on Intel has: all but SCE, LME, LMA and NX. */
-export const EFER_RESERVED_ON_INTEL = 0xffff_ffff_ffff_f2fen;
 
 export function hasPin(view: DataView, control: number): boolean {
   return (read(view, VMCS12.pin_based_vm_exec_control) & control) !== 0;

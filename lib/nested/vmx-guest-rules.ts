@@ -12,6 +12,7 @@ import {
   legalPage,
   type Rule,
   type RuleContext,
+  refused,
   returning,
   setsReserved,
   varying,
@@ -21,7 +22,6 @@ import {
   CR4,
   canonical,
   EFER,
-  EFER_RESERVED_ON_INTEL,
   ENTRY,
   hasEntry,
   hasSecondary,
@@ -71,7 +71,10 @@ export const VMX_GUEST_RULES = [
     message: "L2's CR4 has bits that the guest's CPUID or the kernel lacks.",
     source: SOURCE,
     needs: ['cpuid'],
-    violated: (c) => setsReserved(c, 'cr4', read(c.view, VMCS12.guest_cr4)),
+    violated: (c) => {
+      const cr4 = read(c.view, VMCS12.guest_cr4);
+      return setsReserved(c, 'cr4', cr4) || (cr4 & refused(c.kernel).cr4) !== 0n;
+    },
   }),
   // As VMX_HOST_CET_WITHOUT_WP.
   always({
@@ -202,15 +205,15 @@ export const VMX_GUEST_RULES = [
     violated: ({ view }) => in64Bit(view) && (read(view, VMCS12.guest_cr0) & CR0.PG) === 0n,
   }),
   // EFER counts only before L2's first instruction: afterwards it is with the vCPU's registers.
-  varying({
+  always({
     reason: 'VMX_GUEST_EFER_RESERVED_BITS',
-    kernels: 'a later kernel may know more',
     field: 'vmcs12.guest_ia32_efer',
-    message: "L2's EFER, which the pending VM entry loads, has reserved bits.",
-    source: SOURCE,
+    message:
+      "L2's EFER, which the pending VM entry loads, has bits that this host's kernel lets no guest set.",
+    source: 'kvm_valid_efer',
     needs: [],
-    violated: ({ view }) =>
-      loadsEfer(view) && (read(view, VMCS12.guest_ia32_efer) & EFER_RESERVED_ON_INTEL) !== 0n,
+    violated: ({ view, kernel }) =>
+      loadsEfer(view) && (read(view, VMCS12.guest_ia32_efer) & refused(kernel).efer) !== 0n,
   }),
   always({
     reason: 'VMX_GUEST_EFER_UNSUPPORTED',
@@ -301,8 +304,13 @@ export const VMX_GUEST_RULES = [
       return activity === ACTIVITY_SHUTDOWN || activity > ACTIVITY_LAST;
     },
   }),
-  // From here on the state is sound by the kernel's checks, and VM entry itself fails. Of what else may fail in
-  // there nothing can on this way: PDPTRs are not read, L2's registers not checked, IA32_PERF_GLOBAL_CTRL was.
+] as const satisfies readonly Rule[];
+
+/**
+ * The state is sound by the kernel's checks, and VM entry itself fails. Of what else may fail in there nothing can on
+ * this way: PDPTRs are not read, L2's registers not checked, and IA32_PERF_GLOBAL_CTRL was.
+ */
+export const VMX_ENTRY_FAILURES = [
   returning(ENTRY_FAILED, {
     reason: 'VMX_GUEST_CR3_ILLEGAL',
     field: 'vmcs12.guest_cr3',

@@ -3,13 +3,12 @@
 
 import { read } from './codec.js';
 import { type Field, VMCS12 } from './layout.js';
-import { always, legalCr3, type Rule, type RuleContext, setsReserved, varying } from './rule.js';
+import { always, legalCr3, type Rule, type RuleContext, refused, setsReserved, varying } from './rule.js';
 import {
   CR0_WP,
   CR4,
   canonical,
   EFER,
-  EFER_RESERVED_ON_INTEL,
   ENTRY,
   EXIT,
   hasEntry,
@@ -48,7 +47,10 @@ export const VMX_HOST_RULES = [
     message: "L1's CR4 has bits that the guest's CPUID or the kernel lacks.",
     source: SOURCE,
     needs: ['cpuid'],
-    violated: (c) => setsReserved(c, 'cr4', read(c.view, VMCS12.host_cr4)),
+    violated: (c) => {
+      const cr4 = read(c.view, VMCS12.host_cr4);
+      return setsReserved(c, 'cr4', cr4) || (cr4 & refused(c.kernel).cr4) !== 0n;
+    },
   }),
   always({
     reason: 'VMX_HOST_CR3_ILLEGAL',
@@ -185,15 +187,14 @@ export const VMX_HOST_RULES = [
       (read(view, VMCS12.host_cr4) & CR4.LA57) === 0n &&
       !canonical(read(view, VMCS12.host_rip), 48),
   }),
-  varying({
+  always({
     reason: 'VMX_HOST_EFER_RESERVED_BITS',
-    kernels: 'a later kernel may know more',
     field: 'vmcs12.host_ia32_efer',
-    message: "L1's EFER, which VM exits load, has reserved bits.",
-    source: SOURCE,
+    message: "L1's EFER, which VM exits load, has bits that this host's kernel lets no guest set.",
+    source: 'kvm_valid_efer',
     needs: [],
-    violated: ({ view }) =>
-      loadsEfer(view) && (read(view, VMCS12.host_ia32_efer) & EFER_RESERVED_ON_INTEL) !== 0n,
+    violated: ({ view, kernel }) =>
+      loadsEfer(view) && (read(view, VMCS12.host_ia32_efer) & refused(kernel).efer) !== 0n,
   }),
   always({
     reason: 'VMX_HOST_EFER_UNSUPPORTED',

@@ -31,7 +31,7 @@ import {
 } from './rule.js';
 import { hasSecondary, SECONDARY, SHADOW_INDICATOR } from './vmx-conditions.js';
 import { VMX_CONTROL_RULES } from './vmx-control-rules.js';
-import { VMX_GUEST_RULES } from './vmx-guest-rules.js';
+import { VMX_ENTRY_FAILURES, VMX_GUEST_RULES } from './vmx-guest-rules.js';
 import { VMX_HOST_RULES } from './vmx-host-rules.js';
 
 const VMX_FORMAT_RULES = [
@@ -224,6 +224,9 @@ const VMX_CURRENT_RULES = [
     needs: [],
     violated: ({ view }) => read(view, VMX_HEADER.vmcs12_pa) === NO_ADDRESS && !hasFlag(view, FLAG.EVMCS),
   }),
+] as const satisfies readonly Rule[];
+
+const VMX_REVISION_RULES = [
   always({
     reason: 'VMX_VMCS12_REVISION_UNKNOWN',
     field: 'vmcs12.revision_id',
@@ -271,12 +274,41 @@ export const VMX_SECTIONS = [
   { reached: onVmx, rules: VMX_HEADER_RULES },
   { reached: (c) => onVmx(c) && vmxon(c.view), rules: VMX_SIZE_RULES },
   { reached: hasVmcs12, rules: VMX_CURRENT_RULES },
+  { reached: hasVmcs12, rules: VMX_REVISION_RULES },
   { reached: hasGuestVmcs12, rules: VMX_SHADOW_SIZE_RULES },
   { reached: hasShadowVmcs12, rules: VMX_SHADOW_RULES },
   { reached: hasGuestVmcs12, rules: VMX_CONTROL_RULES },
   { reached: hasGuestVmcs12, rules: VMX_HOST_RULES },
   { reached: hasGuestVmcs12, rules: VMX_GUEST_RULES },
+  { reached: hasGuestVmcs12, rules: VMX_ENTRY_FAILURES },
 ] as const satisfies readonly Section[];
+
+/**
+ * How far the kernel has come when it refuses by a rule; it takes nothing back. 'nothing': the vCPU is as it was.
+ * 'vmxon': out of L2 and in VMX operation, without a current VMCS. 'current': with the state's vmcs12 as current VMCS.
+ * 'guest': the same, with its shadow vmcs12 and flags. 'entry': VM entry has begun.
+ */
+export type VmxRefusalStage = 'nothing' | 'vmxon' | 'current' | 'guest' | 'entry';
+
+const STAGES: ReadonlyMap<string, VmxRefusalStage> = new Map(
+  (
+    [
+      ['vmxon', [VMX_SIZE_RULES, VMX_CURRENT_RULES]],
+      ['current', [VMX_REVISION_RULES]],
+      [
+        'guest',
+        [VMX_SHADOW_SIZE_RULES, VMX_SHADOW_RULES, VMX_CONTROL_RULES, VMX_HOST_RULES, VMX_GUEST_RULES],
+      ],
+      ['entry', [VMX_ENTRY_FAILURES]],
+    ] as const
+  ).flatMap(([stage, tables]) =>
+    tables.flatMap((table: readonly Rule[]) => table.map(({ reason }) => [reason, stage] as const)),
+  ),
+);
+
+export function vmxRefusalStage(reason: string): VmxRefusalStage {
+  return STAGES.get(reason) ?? 'nothing';
+}
 
 function onIntel({ bytes, kernel }: RuleContext): boolean {
   return kernel.format === 'VMX' && bytes.length >= HEADER_BYTES;

@@ -63,12 +63,10 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
     prepare(format === 'SVM');
     if (!accepts(VALID_STATE[format](vmx)))
       return { format, enforced: new Set(), reserved, unexplained: { count: 0 } };
-    const refused = (stateWith: ((bit: bigint) => Uint8Array) | undefined): bigint =>
-      stateWith === undefined
-        ? 0n
-        : BITS.filter((bit) => !accepts(stateWith(bit))).reduce((mask, bit) => mask | bit, 0n);
     const { cr4, efer } = REFUSED_BIT_PROBES[format];
-    const refusedBits = { cr4: refused(cr4), efer: refused(efer) };
+    const refusedBits = (stateWith: typeof cr4): bigint =>
+      BITS.filter((bit) => !accepts(stateWith(bit, vmx))).reduce((mask, bit) => mask | bit, 0n);
+    const refused = { cr4: refusedBits(cr4), efer: refusedBits(efer) };
     const enforced = PROBES[format].filter(({ svme, withoutNpt, states }) => {
       if (withoutNpt) setCpuid(port, hidingNpt(host.supportedCpuid));
       const refusesAll = states(host.physicalAddressBits, vmx).every((state) => {
@@ -82,7 +80,7 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
       format,
       enforced: new Set(enforced.map(({ reason }) => reason)),
       reserved,
-      refused: refusedBits,
+      refused,
       unexplained: { count: 0 },
     };
   } finally {

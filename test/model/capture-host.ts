@@ -90,6 +90,9 @@ ${lines([...rules.enforced].sort().map((reason) => `'${reason}'`))}  ]),
   refused: ${masks(rules.refused ?? {})},
 } as const;
 
+const FEATURE_MSRS: ReadonlyMap<number, bigint> = new Map([
+${lines(msrRows(readMsrs(kvm, features).entries).map(({ index, value }) => `[${hex(index)}, ${big(value)}]`))}]);
+
 export const ${name}: ModelHost = {
   kernelRelease: '${profile.kernelRelease}',
   cpuModel: '${profile.cpuModel}',
@@ -100,15 +103,14 @@ ${lines(capabilities(kvm).map(([number, value]) => `[${number}, ${value}]`))}  ]
 ${lines(cpuidRows.map((row) => `[${row.map(hex).join(', ')}]`))}  ],
   msrIndices: [
 ${lines(listed.map(hex))}  ],
-  featureMsrs: new Map([
-${lines(msrRows(readMsrs(kvm, features).entries).map(({ index, value }) => `[${hex(index)}, ${big(value)}]`))}  ]),
+  featureMsrs: FEATURE_MSRS,
   msrs: [
 ${lines(listed.filter((index) => !unreadable.has(index)).map((index) => msrRow(vcpu, index)))}  ],
   tscKhz: ${vcpu.ioctl(KVM.GET_TSC_KHZ, 0)},
   xcr0: ${big((BigInt(xcr0?.[6] ?? 0) << 32n) | BigInt(xcr0?.[3] ?? 1))},
   hostXcr0: ${big(xsave.readBigUInt64LE(464))},
   mxcsrMask: ${hex(xsave.readUInt32LE(28))},
-  vendorModel: ${vendor}Model(KERNEL),
+  vendorModel: ${vendor}Model(${vendor === 'vmx' ? 'KERNEL, FEATURE_MSRS' : 'KERNEL'}),
 };
 `);
 for (const port of [vcpu, vm, kvm]) port.close();

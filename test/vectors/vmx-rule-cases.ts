@@ -635,9 +635,9 @@ export const VMX_RULE_CASES: readonly RuleCase[] = [
     change: set(VMCS12.host_rip, IN_57_BITS),
   },
   {
-    name: 'L1 EFER.SVME',
+    name: 'L1 EFER bit 9',
     reason: 'VMX_HOST_EFER_RESERVED_BITS',
-    change: all(exit(1 << 21), set(VMCS12.host_ia32_efer, 0x1500n)),
+    change: all(exit(1 << 21), set(VMCS12.host_ia32_efer, 0x700n)),
   },
   {
     name: 'L1 EFER.NXE without CPUID',
@@ -769,9 +769,9 @@ export const VMX_RULE_CASES: readonly RuleCase[] = [
     change: all(secondary(1 << 7), set(VMCS12.guest_cr0, 0x0001_0033n)),
   },
   {
-    name: 'L2 EFER.SVME',
+    name: 'L2 EFER bit 9',
     reason: 'VMX_GUEST_EFER_RESERVED_BITS',
-    change: all(pending, entry(1 << 15), set(VMCS12.guest_ia32_efer, 0x1500n)),
+    change: all(pending, entry(1 << 15), set(VMCS12.guest_ia32_efer, 0x700n)),
   },
   {
     name: 'L2 EFER.NXE without CPUID',

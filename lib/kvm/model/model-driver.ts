@@ -7,20 +7,20 @@
 
 import type { KvmDriver } from '../port.js';
 import { AMD_HOST } from './amd-host.js';
+import { INTEL_HOST } from './intel-host.js';
 import type { ModelHost } from './model-host.js';
 import { ModelSystem } from './system.js';
 
 export type ModelVendor = 'amd' | 'intel';
 
 /** The hosts that there are models of. */
-const HOSTS: Readonly<Partial<Record<ModelVendor, ModelHost>>> = { amd: AMD_HOST };
+const HOSTS: Readonly<Record<ModelVendor, ModelHost>> = { amd: AMD_HOST, intel: INTEL_HOST };
 
 export const MODEL_VENDORS = Object.keys(HOSTS) as ModelVendor[];
 
 /** A driver whose KVM is a model of that vendor's. */
 export function modelDriver(vendor: ModelVendor): KvmDriver {
   const host = HOSTS[vendor];
-  if (host === undefined) throw new RangeError(`there is no model of the vendor ${vendor}`);
   return {
     name: 'model',
     runsGuests: false,

@@ -15,6 +15,10 @@ export interface VmContext {
   readonly tripleFaultEvent: boolean;
   /** Guest memory; undefined where no region holds all of the range. */
   readGuest(gpa: bigint, bytes: number): Buffer | undefined;
+  /** Writes guest memory, or nothing where no region holds all of the range. */
+  writeGuest(gpa: bigint, data: Uint8Array): void;
+  /** IA32_TSC of a vCPU as it is now. */
+  readTsc(vcpu: number): bigint;
 }
 
 /** An exception on its way: struct kvm_queued_exception. */

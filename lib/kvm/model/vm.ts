@@ -87,9 +87,23 @@ export class ModelVm implements VmPort {
   }
 
   readGuest(gpa: bigint, bytes: number): Buffer | undefined {
+    const view = this.guestView(gpa, bytes);
+    return view === undefined ? undefined : Buffer.from(view);
+  }
+
+  writeGuest(gpa: bigint, data: Uint8Array): void {
+    this.guestView(gpa, data.length)?.set(data);
+  }
+
+  readTsc(vcpu: number): bigint {
+    return this.clock.readTsc(vcpu);
+  }
+
+  /** The caller's own mapping of guest memory. */
+  private guestView(gpa: bigint, bytes: number): Uint8Array | undefined {
     for (const region of this.regions.values()) {
       if (gpa < region.gpa || gpa + BigInt(bytes) > region.gpa + region.bytes) continue;
-      return Buffer.from(viewOf(Number(region.address + (gpa - region.gpa)), bytes));
+      return viewOf(Number(region.address + (gpa - region.gpa)), bytes);
     }
     return undefined;
   }

@@ -23,8 +23,6 @@ const OF_6_1: KernelFacts = {
     'VMX_GUEST_BNDCFGS_NEEDS_LA57',
     'VMX_GUEST_DEBUGCTL_UNSUPPORTED',
     'VMX_GUEST_DEBUGCTL_FREEZE_IN_SMM',
-    'VMX_HOST_EFER_RESERVED_BITS',
-    'VMX_GUEST_EFER_RESERVED_BITS',
   ),
   reserved: { cr3: 0n, cr4: 1n << 12n, debugctl: 0n, perfGlobalCtrl: 0n },
 };
@@ -371,6 +369,10 @@ describe('what kernels differ about', () => {
     const reserved = { cr3: 3n << 61n, cr4: 1n << 17n, debugctl: 0n, perfGlobalCtrl: 1n };
     const facts = { ...OF_6_1, reserved };
     expect(verdict(set(VMCS12.host_cr4, 0x2_2020n), {}, facts)).toBe('VMX_HOST_CR4_RESERVED');
+    const seen = { ...OF_6_1, refused: { cr4: 0x10n, efer: 1n } };
+    expect(verdict(set(VMCS12.guest_cr4, 0x2030n), {}, seen)).toBe('VMX_GUEST_CR4_RESERVED');
+    const efer = all(exit(1 << 21), set(VMCS12.host_ia32_efer, 0x501n));
+    expect(verdict(efer, {}, seen)).toBe('VMX_HOST_EFER_RESERVED_BITS');
     const counter = all(entry(1 << 13), set(VMCS12.guest_ia32_perf_global_ctrl, 1n));
     expect(verdict(counter, {}, facts)).toBe('VMX_GUEST_PERF_GLOBAL_CTRL_UNSUPPORTED');
     const lam = { reserved: { ...VMX_VCPU.reserved, cr3: 0n } };
