@@ -26,6 +26,7 @@ const FIELDS: Readonly<Partial<Record<RestoreStep, string>>> = {
   vmxPrerequisites: 'msrs',
   tscDeadline: 'msrs',
   leaveNested: 'nested_state',
+  leaveSmm: 'events',
   nested: 'nested_state',
 };
 

@@ -2,7 +2,7 @@
 // tables; the loops below them are short. The orders and their reasons are QEMU's (kvm_arch_get_registers,
 // kvm_arch_put_registers) and the kernel selftests' (state_test), joined where each knows what the other does not.
 
-import { type CapName, KVM, MSR, SIZE } from '../kvm/abi.js';
+import { type CapName, EVENTS_LAYOUT, KVM, MSR, SIZE } from '../kvm/abi.js';
 import { getCpuid, setCpuid } from '../kvm/cpuid.js';
 import { msrEntries, msrRows, readMsrs, writeMsrs } from '../kvm/msrs.js';
 import type { IoctlPort } from '../kvm/port.js';
@@ -160,6 +160,7 @@ export type RestoreStep =
   | ComponentName
   | 'pendingAccess'
   | 'leaveNested'
+  | 'leaveSmm'
   | 'vmxPrerequisites'
   | 'tscDeadline';
 
@@ -174,6 +175,10 @@ export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: s
     'FEATURE_CONTROL first: KVM refuses the VMX capability MSRs and CR4.VMXE=0 in VMX operation, and writing 0 leaves it',
   ],
   ['leaveNested', 'so that what follows is L1 state on a vCPU out of L2, whatever it held before'],
+  [
+    'leaveSmm',
+    'before sregs: KVM refuses CR4.VMXE to a vCPU in SMM (vmx_is_valid_cr4), which it is of what it held before',
+  ],
   ['cpuid', 'decides which bits of everything below are legal'],
   ['tscKhz', 'before the TSC itself, whose scale it is'],
   ['vmxPrerequisites', 'again, now out of VMX operation: VMX capability MSRs are EBUSY from VMXON on'],
@@ -258,6 +263,9 @@ export function restoreVcpu(
         case 'leaveNested':
           if (vcpu.shape.nested !== undefined) nested.leave(vcpu);
           break;
+        case 'leaveSmm':
+          leaveSmm(vcpu);
+          break;
         case 'vmxPrerequisites':
           // The first time only FEATURE_CONTROL: the capability MSRs would be refused in VMX operation.
           if (prerequisitesTried) writeMatching(isVmxPrerequisite);
@@ -282,6 +290,14 @@ export function restoreVcpu(
       onFailure(new RestoreFailed(step, error));
     }
   }
+}
+
+/** Out of SMM, with all other events as they are; a vCPU that isn't in it is left alone. */
+function leaveSmm(vcpu: KernelVcpu): void {
+  const events = COMPONENTS.events.get(vcpu);
+  if (events[EVENTS_LAYOUT.smm] !== 1) return;
+  events.writeUInt8(0, EVENTS_LAYOUT.smm);
+  COMPONENTS.events.set(vcpu, events);
 }
 
 /** Stops at the first step that fails: for a set, whose way back is then taken. */
