@@ -1,218 +1,165 @@
-// npm test: everything, in order: the checks of the sources, the unit tests, and the tests on real kernels: on this
-// machine's KVM where that has nested state, else in the testbed. Its last line counts them all.
+// npm test: every step of steps.ts. Two jobs at a time: what needs this machine alone goes on while emulated hosts boot
+// and run, the Intel one, which takes longest, from the start. The last line counts them all.
 
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { nestedKvm } from './harness/host-kind.js';
-import { filledCache } from './testbed/cache.js';
+import { type Counts, countsOf, sumOf } from './counts.js';
+import { GROUPS, type Group, type Job, type Place, STEPS, type Step } from './steps.js';
 import { DEFAULTS, runInTestbed } from './testbed/run.js';
 
-const HELP = `npm test [-- --only NAME]... [-- FILE...]
+const HELP = `npm test [-- --group NAME]... [--only NAME]... [-- FILE...]
 
-Runs every check and test and closes with "N passed, N failed".
+Runs every check and test and closes with "N passed, N failed". npm run test:unit, test:model, test:amd and test:intel
+run a group each.
 
+  --group NAME  only this group; may be given more than once
   --only NAME   only this step; may be given more than once
-  --list        the names of the steps
+  --list        the names of groups and steps
   FILE          only these test files, in the steps that run tests
   --help        this text
 `;
 
-const FOLDER = dirname(fileURLToPath(import.meta.url));
-/** For one test file, from its host's boot on. */
-const FILE_TIMEOUT_MS = 30 * 60_000;
-const RESULT_PREFIX = 'vcpud-tests: ';
+/** For one job, its emulated host's boot included. */
+const JOB_TIMEOUT_MS = 45 * 60_000;
+/** What is kept of a job's output to read its counts from. */
+const TAIL_CHARACTERS = 64 * 1024;
 
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
+interface Ended {
+  readonly status: number;
+  readonly output: string;
 }
 
-interface Step {
-  readonly name: string;
-  readonly what: string;
-  readonly run: (files: string[]) => Promise<Counts>;
-}
-
-/** Runs a program from node_modules or Node itself; its exit status is the one thing that counts. */
-function check(...argv: string[]): () => Promise<Counts> {
-  return async () => {
-    const status = await spawned(argv, (chunk) => void process.stdout.write(chunk));
-    return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
-  };
-}
-
-const bin = (name: string): string => join('node_modules/.bin', name);
-
-function spawned(argv: readonly string[], onStdout: (chunk: Buffer) => void): Promise<number> {
+/** Output goes through as it comes. */
+function runHere([program, ...args]: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const [program, ...args] = argv;
     const child = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    child.stdout.on('data', onStdout);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      output = (output + chunk.toString()).slice(-TAIL_CHARACTERS);
+    });
     child.once('error', reject);
-    child.once('close', (code) => resolve(code ?? 1));
+    child.once('close', (code) => resolve({ status: code ?? 1, output }));
   });
 }
 
-const projectCommand = (project: string, files: string[]) => [
-  process.execPath,
-  join(FOLDER, 'run-project.js'),
-  project,
-  ...files,
-];
-
-/** Finds the counts in the last line of a run's output. */
-function countsOf(output: string, status: number): Counts {
-  const line = output.split('\n').findLast((text) => text.startsWith(RESULT_PREFIX));
-  // A run that died before it could count is a failure of its own.
-  if (line === undefined) return { passed: 0, failed: 1 };
-  const found = JSON.parse(line.slice(RESULT_PREFIX.length)) as Counts;
-  return status !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found;
-}
-
-async function here(project: string, files: string[]): Promise<Counts> {
+/** Output is shown when the job is done, in one piece. */
+async function runEmulated(
+  argv: readonly string[],
+  { cpu, nested }: Extract<Place, { kind: 'emulated' }>,
+): Promise<Ended> {
   let output = '';
-  const status = await spawned(projectCommand(project, files), (chunk) => {
-    process.stdout.write(chunk);
-    output = (output + chunk.toString()).slice(-4096);
-  });
-  return countsOf(output, status);
-}
-
-/** As many emulated hosts at a time as there are CPUs to emulate them, and not more than memory is good for. */
-const LANES = Math.min(2, availableParallelism());
-
-/**
- * Runs a project in emulated hosts, each test file in one of its own: one that hangs or crashes takes no other along.
- * A file's output is shown when it is done.
- */
-async function emulated(project: string, files: string[], nested: boolean): Promise<Counts> {
-  const queue = files.length > 0 ? [...files] : filesOf(project);
-  const all: Counts[] = [];
-  const lane = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      all.push(await emulatedFile(project, file, nested));
-    }
-  };
-  await filledCache((line) => void process.stderr.write(`testbed: ${line}\n`));
-  await Promise.all(Array.from({ length: LANES }, lane));
-  return { passed: sum(all.map(({ passed }) => passed)), failed: sum(all.map(({ failed }) => failed)) };
-}
-
-const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
-
-function filesOf(project: string): string[] {
-  const names = readdirSync(join('test', project)).filter((name) => name.endsWith('.test.ts'));
-  return names.sort().map((name) => join('test', project, name));
-}
-
-async function emulatedFile(project: string, file: string, nested: boolean): Promise<Counts> {
-  const since = performance.now();
-  process.stderr.write(`testbed: ${file} begins\n`);
-  let output = '';
-  const take = (chunk: Buffer) => {
+  const take = (chunk: Buffer | string) => {
     output += chunk.toString();
   };
-  let exitCode = 1;
+  let status = 1;
   try {
     const result = await runInTestbed({
       ...DEFAULTS,
+      cpu,
       nested,
       cwd: process.cwd(),
-      command: projectCommand(project, [file]),
+      command: argv,
       env: { CI: '1' },
-      timeoutMs: FILE_TIMEOUT_MS,
-      progress: (line) => take(Buffer.from(`testbed: ${line}\n`)),
+      timeoutMs: JOB_TIMEOUT_MS,
+      progress: (line) => take(`testbed: ${line}\n`),
       onStdout: take,
       onStderr: take,
     });
-    exitCode = result.exitCode;
+    status = result.exitCode;
   } catch (error) {
-    take(Buffer.from(`${(error as Error).message}\n`));
+    take(`${(error as Error).message}\n`);
   }
-  const counts = countsOf(output, exitCode);
-  const seconds = ((performance.now() - since) / 1000).toFixed(0);
-  process.stdout.write(
-    `${output}-- ${file}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)\n`,
-  );
-  return counts;
+  process.stdout.write(output);
+  return { status, output };
 }
 
-const STEPS: readonly Step[] = [
-  {
-    name: 'lint',
-    what: 'biome: format and lint',
-    run: check(bin('biome'), 'check', '--error-on-warnings', '.'),
-  },
-  { name: 'types', what: 'tsc: types', run: check(bin('tsc'), '--noEmit', '-p', 'tsconfig.json') },
-  { name: 'protos', what: 'buf: STANDARD and COMMENTS', run: check(bin('buf'), 'lint') },
-  {
-    name: 'generated',
-    what: 'what is generated is current',
-    run: check(process.execPath, join(FOLDER, 'checks/generate.js'), '--check'),
-  },
-  {
-    name: 'floors',
-    what: 'imports go down only',
-    run: check(bin('depcruise'), '--no-progress', 'protos', 'lib', 'services', 'cli', 'demo', 'test'),
-  },
-  { name: 'unit', what: 'unit tests', run: (files) => here('unit', files) },
-  {
-    name: 'kernel',
-    what: 'tests on a kernel with nested state',
-    run: (files) => (nestedKvm() === 'amd' ? here('kernel', files) : emulated('kernel', files, true)),
-  },
-  {
-    name: 'without-nesting',
-    what: 'tests on a kernel with nesting switched off',
-    run: (files) => emulated('without-nesting', files, false),
-  },
-];
+interface Task {
+  readonly step: Step;
+  readonly job: Job;
+}
+
+interface Done {
+  readonly step: Step;
+  readonly counts: Counts;
+  readonly seconds: number;
+}
+
+async function run({ step, job }: Task): Promise<Done> {
+  const { name, place, argv, verdict } = job;
+  const since = performance.now();
+  process.stdout.write(`\n== ${name} begins: ${step.what}\n`);
+  const { status, output } = await (place.kind === 'here' ? runHere(argv) : runEmulated(argv, place));
+  const check = status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const counts = verdict === 'status' ? check : countsOf(output, status);
+  const seconds = (performance.now() - since) / 1000;
+  const { passed, failed } = counts;
+  process.stdout.write(`== ${name}: ${passed} passed, ${failed} failed (${seconds.toFixed(0)} s)\n`);
+  return { step, counts, seconds };
+}
+
+const isIntel = ({ job: { place } }: Task): boolean => place.kind === 'emulated' && place.cpu === 'intel';
+const isHere = ({ job: { place } }: Task): boolean => place.kind === 'here';
+
+/** Two lanes, each with tasks that it takes first; then whatever is left, in order. */
+async function runAll(tasks: readonly Task[]): Promise<Done[]> {
+  const queue = [...tasks];
+  const done: Done[] = [];
+  const take = (first: (task: Task) => boolean): Task | undefined => {
+    const at = queue.findIndex(first);
+    return at < 0 ? queue.shift() : queue.splice(at, 1)[0];
+  };
+  const lane = async (first: (task: Task) => boolean) => {
+    for (let task = take(first); task !== undefined; task = take(first)) done.push(await run(task));
+  };
+  await Promise.all([lane(isIntel), lane(isHere)]);
+  return done;
+}
+
+function summary(steps: readonly Step[], done: readonly Done[]): string[] {
+  return steps.map((step) => {
+    const own = done.filter((each) => each.step === step);
+    const { passed, failed } = sumOf(own.map(({ counts }) => counts));
+    const seconds = own.reduce((sum, each) => sum + each.seconds, 0).toFixed(1);
+    return `   ${step.name.padEnd(18)} ${passed} passed, ${failed} failed  (${seconds} s)`;
+  });
+}
+
+function list(): string {
+  const groups = Object.entries(GROUPS) as Array<[Group, string]>;
+  const lines = groups.flatMap(([name, what]) => [
+    `${name.padEnd(20)} ${what}`,
+    ...STEPS.filter(({ group }) => group === name).map((step) => `  ${step.name.padEnd(18)} ${step.what}`),
+  ]);
+  return `${lines.join('\n')}\n`;
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      group: { type: 'string', multiple: true, default: [] },
       only: { type: 'string', multiple: true, default: [] },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(HELP);
+  if (values.help || values.list) {
+    process.stdout.write(values.help ? HELP : list());
     return 0;
   }
-  if (values.list) {
-    for (const { name, what } of STEPS) process.stdout.write(`${name.padEnd(16)} ${what}\n`);
-    return 0;
-  }
-  const unknown = values.only.find((name) => !STEPS.some((step) => step.name === name));
-  if (unknown !== undefined) throw new Error(`there is no step ${unknown}: npm test -- --list`);
-  const chosen = STEPS.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
-  let passed = 0;
-  let failed = 0;
-  const summary: string[] = [];
-  for (const step of chosen) {
-    process.stdout.write(`\n== ${step.name}: ${step.what}\n`);
-    const since = performance.now();
-    let counts: Counts;
-    try {
-      counts = await step.run(positionals);
-    } catch (error) {
-      process.stdout.write(`${(error as Error).message}\n`);
-      counts = { passed: 0, failed: 1 };
-    }
-    const seconds = ((performance.now() - since) / 1000).toFixed(1);
-    summary.push(`${step.name.padEnd(16)} ${counts.passed} passed, ${counts.failed} failed  (${seconds} s)`);
-    passed += counts.passed;
-    failed += counts.failed;
-  }
-  process.stdout.write(
-    `\n${summary.map((line) => `   ${line}`).join('\n')}\n\n${passed} passed, ${failed} failed\n`,
+  const unknown = [
+    ...values.group.filter((name) => !(name in GROUPS)),
+    ...values.only.filter((name) => !STEPS.some((step) => step.name === name)),
+  ][0];
+  if (unknown !== undefined) throw new Error(`there is no group or step ${unknown}: npm test -- --list`);
+  const all = values.group.length === 0 && values.only.length === 0;
+  const steps = STEPS.filter(
+    ({ name, group }) => all || values.only.includes(name) || values.group.includes(group),
   );
+  const done = await runAll(steps.flatMap((step) => step.jobs(positionals).map((job) => ({ step, job }))));
+  const { passed, failed } = sumOf(done.map(({ counts }) => counts));
+  process.stdout.write(`\n${summary(steps, done).join('\n')}\n\n${passed} passed, ${failed} failed\n`);
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 

@@ -1,10 +1,10 @@
 // Starts a vcpud, runs the conformance suite against it as anybody does, by vcpuctl, and says how it went in a last line
-// that test/main.ts reads, also from out of the testbed: vcpud-tests: {"passed":12,"failed":0}. Arguments: vcpud's own.
+// (counts.ts). Arguments: vcpud's own.
 
 import { spawn } from 'node:child_process';
+import { countsLine } from './counts.js';
 import { startVcpud } from './harness/vcpud-process.js';
 
-const RESULT_PREFIX = 'vcpud-tests: ';
 const SUMMARY = /^(\d+) passed, (\d+) failed, \d+ not applicable/m;
 const CALL_TIMEOUT_S = 300;
 
@@ -23,5 +23,5 @@ const [, passed = 0, failed = 1] = (SUMMARY.exec(output) ?? []).map(Number);
 const ended = await vcpud.stop();
 if (ended !== 0) process.stdout.write(`${vcpud.log()}\nvcpud ended with ${ended}\n`);
 const others = (status !== 0 && failed === 0 ? 1 : 0) + (ended === 0 ? 0 : 1);
-process.stdout.write(`\n${RESULT_PREFIX}${JSON.stringify({ passed, failed: failed + others })}\n`);
+process.stdout.write(`\n${countsLine({ passed, failed: failed + others })}`);
 process.exit(status === 0 && ended === 0 ? 0 : 1);

@@ -1,9 +1,7 @@
-// Runs one vitest project in this process and says how it went in a last line that test/main.ts reads, also from
-// out of the testbed: vcpud-tests: {"passed":12,"failed":0}.
+// Runs one vitest project in this process: run-project.js PROJECT FILE... Its last line says how it went (counts.ts).
 
 import { startVitest } from 'vitest/node';
-
-const RESULT_PREFIX = 'vcpud-tests: ';
+import { countsLine } from './counts.js';
 
 async function run(project: string, files: string[]): Promise<{ passed: number; failed: number }> {
   const vitest = await startVitest('test', files, {
@@ -33,6 +31,6 @@ async function run(project: string, files: string[]): Promise<{ passed: number; 
 const [project, ...files] = process.argv.slice(2);
 if (project !== undefined) {
   const result = await run(project, files);
-  process.stdout.write(`\n${RESULT_PREFIX}${JSON.stringify(result)}\n`);
+  process.stdout.write(`\n${countsLine(result)}`);
   process.exit(result.failed === 0 && result.passed > 0 ? 0 : 1);
 }

@@ -58,7 +58,7 @@ const EXCEPTION_VECTORS: ReadonlySet<number> = new Set([
   0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 21, 28, 29, 30,
 ]);
 
-const SVM_RULES = [
+const SVM_FORMAT_RULES = [
   always({
     reason: 'SVM_FORMAT_MISMATCH',
     field: 'format',
@@ -68,6 +68,9 @@ const SVM_RULES = [
     needs: [],
     violated: ({ view }) => read(view, HEADER.format) === FORMAT.VMX,
   }),
+] as const satisfies readonly Rule[];
+
+const SVM_RULES = [
   always({
     reason: 'SVM_FLAGS_ILLEGAL',
     field: 'flags',
@@ -436,13 +439,19 @@ const SVM_VMCB12_RULES = [
 ] as const satisfies readonly Rule[];
 
 export const SVM_SECTIONS = [
+  { reached: onAmd, rules: SVM_FORMAT_RULES },
   { reached: onSvm, rules: SVM_RULES },
   { reached: copiesVmcb12, rules: SVM_GUEST_RULES },
   { reached: (c) => copiesVmcb12(c) && c.bytes.length >= SVM_GUEST_BYTES, rules: SVM_VMCB12_RULES },
 ] as const satisfies readonly Section[];
 
-function onSvm({ bytes, kernel }: RuleContext): boolean {
+function onAmd({ bytes, kernel }: RuleContext): boolean {
   return kernel.format === 'SVM' && bytes.length >= HEADER_BYTES;
+}
+
+/** Of another format's state nothing else is judged: the bytes behind the format mean something else. */
+function onSvm(context: RuleContext): boolean {
+  return onAmd(context) && read(context.view, HEADER.format) === FORMAT.SVM;
 }
 
 /** The kernel goes on to the vmcb12. */

@@ -268,7 +268,7 @@ const VMX_SHADOW_RULES = [
 ] as const satisfies readonly Rule[];
 
 export const VMX_SECTIONS = [
-  { reached: onVmx, rules: VMX_FORMAT_RULES },
+  { reached: onIntel, rules: VMX_FORMAT_RULES },
   { reached: (c) => onVmx(c) && !vmxon(c.view), rules: VMX_OFF_RULES },
   { reached: (c) => onVmx(c) && vmxon(c.view), rules: VMX_ON_RULES },
   { reached: onVmx, rules: VMX_HEADER_RULES },
@@ -310,8 +310,13 @@ export function vmxRefusalStage(reason: string): VmxRefusalStage {
   return STAGES.get(reason) ?? 'nothing';
 }
 
-function onVmx({ bytes, kernel }: RuleContext): boolean {
+function onIntel({ bytes, kernel }: RuleContext): boolean {
   return kernel.format === 'VMX' && bytes.length >= HEADER_BYTES;
+}
+
+/** Of another format's state nothing else is judged: the bytes behind the format mean something else. */
+function onVmx(context: RuleContext): boolean {
+  return onIntel(context) && read(context.view, HEADER.format) === FORMAT.VMX;
 }
 
 function vmxon(view: DataView): boolean {

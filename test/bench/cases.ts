@@ -7,6 +7,7 @@ import type { Measurement } from './row.js';
 import type { Stage } from './stage.js';
 import { stop } from './stop.js';
 import { throughput, unary } from './unary.js';
+import { validate } from './validate.js';
 
 export interface Case {
   readonly name: string;
@@ -17,6 +18,7 @@ export interface Case {
 }
 
 export const CASES: readonly Case[] = [
+  { name: 'validate', what: 'ValidateNestedState in process', nesting: false, measure: validate },
   { name: 'rss', what: 'resident memory', nesting: false, measure: residentMemory },
   { name: 'read-memory', what: 'ReadMemory of 256 MiB', nesting: false, measure: readMemory },
   { name: 'unary', what: 'one GetNestedState at a time', nesting: true, measure: unary },

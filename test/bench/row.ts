@@ -12,7 +12,7 @@ export interface Measurement {
   readonly name: string;
   /** What was measured, and against what. */
   readonly what: string;
-  readonly unit: 'us' | 'ms' | 'calls/s' | 'MB' | 'MB/s';
+  readonly unit: 'us' | 'ms' | 'calls/s' | 'states/s' | 'MB' | 'MB/s';
   readonly measured: number;
   /** The floor of the same run; absent where a target is absolute. */
   readonly floor?: number;

@@ -32,7 +32,7 @@ export class Bench {
   /** This lane's vCPU, paused, holding what is wanted. */
   async vcpu(wanted: Wanted = {}): Promise<SuiteVcpu> {
     if (this.mine === undefined) {
-      const name = `${await this.ground.quiet()}/vcpus/${this.lane}`;
+      const name = await this.ground.quietVcpu(this.lane);
       this.mine = new SuiteVcpu(this.ground, name, await this.ground.stateOf(name));
     }
     await this.mine.hold(wanted);

@@ -5,7 +5,15 @@ import type { NestedFormat } from '../../lib/nested/layout.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import type { NestedStateTarget } from '../../protos/gen/vcpud/v1/NestedStateTarget.js';
 import { SVM_VCPU, VMX_VCPU } from '../vectors/nested-states.js';
-import { CPUID, CPUID_FACTS, type CpuidFact, EVENTS, MSR_ENTRY, SREGS } from './kvm-layout.js';
+import {
+  CPUID,
+  CPUID_FACTS,
+  type CpuidFact,
+  EVENTS,
+  MSR_ENTRY,
+  type RegisterName,
+  SREGS,
+} from './kvm-layout.js';
 
 const SREGS2_BYTES = 320;
 const EVENTS_BYTES = 64;
@@ -21,6 +29,7 @@ function cpuidOf(facts: VcpuFacts): Buffer {
     row.writeUInt32LE((row.readUInt32LE(CPUID[name]) | bits) >>> 0, CPUID[name]);
     leaves.set(leaf, row);
   };
+  register(0x8000_0000, 'eax', 0x8000_000a);
   register(0x8000_0008, 'eax', facts.maxPhyAddr);
   for (const [fact, [leaf, name, bit]] of Object.entries(CPUID_FACTS)) {
     if (facts[fact as CpuidFact]) register(leaf, name, 1 << bit);
@@ -39,10 +48,10 @@ function msrsOf({ vmxCapabilityMsrs }: VcpuFacts): Buffer {
   );
 }
 
-function sregsOf({ cr0, cr3, efer }: VcpuFacts): Buffer {
+function sregsOf({ cr0, cr3, cr4, efer }: VcpuFacts): Buffer {
   const bytes = Buffer.alloc(SREGS2_BYTES);
-  for (const [name, value] of Object.entries({ cr0, cr3, efer })) {
-    bytes.writeBigUInt64LE(value, SREGS[name as 'cr0' | 'cr3' | 'efer']);
+  for (const [name, value] of Object.entries({ cr0, cr3, cr4, efer })) {
+    bytes.writeBigUInt64LE(value, SREGS[name as RegisterName]);
   }
   return bytes;
 }

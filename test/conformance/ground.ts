@@ -3,15 +3,15 @@
 
 import { randomBytes } from 'node:crypto';
 import type { VcpudClient } from '../../lib/api/client.js';
-import { VMCS12_REVISION } from '../../lib/nested/layout.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import type { Facing } from './facing.js';
 import { answerOf, type Wire } from './wire.js';
 
-/** The memory of the VMs whose vCPUs never run. */
-const SMALL_MEMORY = [{ gpa: 0, sizeBytes: 0x10_0000 }];
-
-const SHADOW_VMCS_GPA = 0x5000;
+/** Memory of a vCPU that never runs, with a page that is nowhere: for states that point there. */
+const QUIET_MEMORY = [
+  { gpa: 0, sizeBytes: 0x7000 },
+  { gpa: 0x8000, sizeBytes: 0x8000 },
+];
 
 export class Ground {
   readonly facing: Facing;
@@ -20,15 +20,13 @@ export class Ground {
   private readonly prefix = `conformance-${randomBytes(4).toString('hex')}`;
   private readonly made = new Set<string>();
   private readonly shared = new Map<string, Promise<unknown>>();
-  private readonly lanes: number;
   /** What was found wrong when a vCPU was looked at as a whole, after a stretch of rows. */
   readonly disturbed: string[] = [];
 
-  constructor(facing: Facing, client: VcpudClient, wire: Wire, lanes: number) {
+  constructor(facing: Facing, client: VcpudClient, wire: Wire) {
     this.facing = facing;
     this.client = client;
     this.wire = wire;
-    this.lanes = lanes;
   }
 
   /** An id for a VM of the suite; the VM, if it comes to be, is deleted at the end. */
@@ -48,20 +46,11 @@ export class Ground {
     return making;
   }
 
-  /** The name of the VM whose vCPUs never run: one a lane. */
-  quiet(): Promise<string> {
-    return this.once('quiet', async () => {
-      const vmId = this.vmId('quiet');
-      const name = `vms/${vmId}`;
-      await this.client.vm.CreateVm({ vmId, vm: { vcpuCount: this.lanes, memoryRegions: SMALL_MEMORY } });
-      if (this.facing.format === 'VMX') {
-        // Where vmxShadow() links a shadow VMCS: KVM reads its first bytes when it is given the state.
-        const data = Buffer.alloc(4);
-        data.writeUInt32LE(0x8000_0000 + VMCS12_REVISION);
-        await this.client.writeMemory([{ name, gpa: SHADOW_VMCS_GPA, data }]);
-      }
-      return name;
-    });
+  /** A new VM of one vCPU that never runs; gives the vCPU's name. */
+  async quietVcpu(lane: number): Promise<string> {
+    const vmId = this.vmId(`quiet-${lane}`);
+    await this.client.vm.CreateVm({ vmId, vm: { memoryRegions: QUIET_MEMORY } });
+    return `vms/${vmId}/vcpus/0`;
   }
 
   /** What a vCPU holds. */

@@ -37,6 +37,8 @@ export const CPUID_FACTS = {
   hasLongMode: [0x8000_0001, 'edx', 29],
   hasNx: [0x8000_0001, 'edx', 20],
   hasFxsrOpt: [0x8000_0001, 'edx', 25],
+  hasShstk: [0x7, 'ecx', 7],
+  hasIbt: [0x7, 'edx', 20],
 } as const satisfies Readonly<Record<string, readonly [number, 'ecx' | 'edx', number]>>;
 
 export type CpuidFact = keyof typeof CPUID_FACTS;

@@ -13,13 +13,15 @@ import {
 } from '../vectors/nested-states.js';
 import { VMX_RULE_CASES } from '../vectors/vmx-rule-cases.js';
 import type { Bench } from './bench.js';
+import { DESCRIBED_FACTS, describe } from './described.js';
 import { type Facing, type Need, never, onFormat } from './facing.js';
 import type { Row } from './row.js';
-import { BYTES_RULES, LENGTH_RULES, VARYING_RULES } from './rule-kinds.js';
-import type { SuiteVcpu, Wanted } from './suite-vcpu.js';
-import { factsOf, L1_IN_LONG_MODE, type SettableFacts, withFacts } from './vcpu-facts.js';
+import { BYTES_RULES, LENGTH_RULES, RETURNING_RULES, VARYING_RULES } from './rule-kinds.js';
+import { LINKED_VMCS_GPA, type Wanted } from './suite-vcpu.js';
+import type { SettableFacts } from './vcpu-facts.js';
 import { grouped } from './verdict.js';
-import { refusalOf } from './wire.js';
+import { lackingControl } from './vmx-controls.js';
+import { type Refusal, refusalOf } from './wire.js';
 
 const GROUP = 'rules';
 
@@ -35,6 +37,9 @@ const BEHIND: Readonly<Partial<Record<keyof VcpuFacts, string>>> = {
 /** vCPUs that some kernels let nobody have: of those only a description can be judged. */
 const MAYBE_NO_VCPU: ReadonlySet<string> = new Set(['SVM_L2_CR0_NW_WITHOUT_CD']);
 
+/** Rules that the kernel answers with this instead of -1 and EINVAL: it has entered L2 and come out by a VM exit. */
+const VMENTRY_VMEXIT = 'return value 2';
+
 function needsOf(format: NestedFormat, { vcpu = {} }: RuleCase): readonly Need[] {
   const behind = Object.entries(BEHIND).filter(([fact]) => fact in vcpu);
   return [onFormat(format), ...behind.map(([, why]) => never(why))];
@@ -43,13 +48,12 @@ function needsOf(format: NestedFormat, { vcpu = {} }: RuleCase): readonly Need[]
 /** What the row asks of its vCPU, in registers that go together. */
 function wantedBy(format: NestedFormat, { vcpu }: RuleCase): Wanted {
   if (vcpu === undefined) return { inL2: true };
-  const {
-    separateL2Pat: _pat,
-    enlightenedVmcs: _evmcs,
-    vmxCapabilityMsrs: _msrs,
-    maxPhyAddr: _width,
-    ...facts
-  } = vcpu;
+  const { readGuest, ...rest } = vcpu;
+  if (readGuest !== undefined) {
+    const header = readGuest(LINKED_VMCS_GPA, 4);
+    return { inL2: true, linkedVmcs: Buffer.from(header ?? []).readUInt32LE(0) };
+  }
+  const facts: SettableFacts = rest;
   // No kernel takes an illegal CR3 while the vCPU is in long mode.
   if (facts.cr3 !== undefined) return { facts: { ...facts, efer: 0x1000n, cr0: 0x11n } };
   if (format === 'VMX' && facts.hasVmx === false) return { facts: { ...facts, cr4: 0x20n } };
@@ -59,13 +63,24 @@ function wantedBy(format: NestedFormat, { vcpu }: RuleCase): Wanted {
 const applies = ({ enforced }: Facing, reason: string): boolean =>
   !VARYING_RULES.has(reason) || enforced.has(reason);
 
-function expectedOf(facing: Facing, { reason }: RuleCase): readonly string[] {
-  if (!applies(facing, reason)) return ['taken by validate, kernel'];
+const refusedText = (reason: string): string =>
+  `${reason} by validate, set, kernel; ${RETURNING_RULES.has(reason) ? VMENTRY_VMEXIT : 'EINVAL'}; unchanged`;
+
+function expectedOf(facing: Facing, format: NestedFormat, row: RuleCase): readonly string[] {
+  const { reason } = row;
   if (BYTES_RULES.has(reason)) return [`${reason} by validate, set, kernel; unchanged`];
   if (LENGTH_RULES.has(reason)) return [`${reason} by validate, set; unchanged`];
-  const refused = `${reason} by validate, set, kernel; EINVAL; unchanged`;
-  return MAYBE_NO_VCPU.has(reason) ? [refused, noVcpu(reason)] : [refused];
+  // A host that lacks a control that the row uses says so first, or after a rule about another control.
+  const lacking = format === 'VMX' ? lackingControl(facing, bytesOf(format, row)) : undefined;
+  const unsupported = lacking === undefined ? [] : [refusedText(lacking)];
+  if (!applies(facing, reason)) return lacking === undefined ? ['taken by validate, kernel'] : unsupported;
+  const usual = [refusedText(reason), ...unsupported];
+  return MAYBE_NO_VCPU.has(reason) ? [...usual, noVcpu(reason)] : [...new Set(usual)];
 }
+
+/** The row's bytes, for a vCPU of the usual address width. */
+const bytesOf = (format: NestedFormat, row: RuleCase): Buffer =>
+  Buffer.from(caseBytes(row, VALID[format], DESCRIBED_FACTS[format]));
 
 const noVcpu = (reason: string): string =>
   `KERNEL_REFUSED_STATE for such a vCPU; ${reason} by validate of its description`;
@@ -75,48 +90,38 @@ async function ask(bench: Bench, format: NestedFormat, row: RuleCase): Promise<s
   if (MAYBE_NO_VCPU.has(row.reason)) {
     const refusal = await refusalOf(bench.vcpu(wanted));
     if (refusal !== undefined)
-      return `${refusal.reason} for such a vCPU; ${await judged(bench, format, row, wanted)}`;
+      return `${refusal.reason} for such a vCPU; ${await judged(bench, format, row)}`;
   }
   const vcpu = await bench.vcpu(wanted);
   const bytes = caseBytes(row, VALID[format], vcpu.facts);
-  if (!applies(bench.facing, row.reason)) return taken(vcpu, bytes);
-  const [first = 'nothing'] = await vcpu.violations(bytes);
+  const [first = 'taken'] = await vcpu.violations(bytes);
+  if (first === 'taken') {
+    const { refusal } = await vcpu.set(bytes, { kernelVerdict: true });
+    return grouped({ validate: first, kernel: refusal?.reason ?? 'taken' });
+  }
   const set = await vcpu.set(bytes, { kernelVerdict: false });
   const facets: Record<string, string> = { validate: first, set: set.refusal?.reason ?? 'taken' };
-  let errno: string | undefined;
+  let said: readonly string[] = [];
   if (!LENGTH_RULES.has(row.reason)) {
-    const kernel = await vcpu.set(bytes, { kernelVerdict: true });
-    facets['kernel'] = kernel.refusal?.reason ?? 'taken';
-    if (!BYTES_RULES.has(row.reason)) errno = kernel.refusal?.metadata['errno'] ?? 'no errno';
+    const { refusal } = await vcpu.set(bytes, { kernelVerdict: true });
+    facets['kernel'] = refusal?.reason ?? 'taken';
+    if (!BYTES_RULES.has(row.reason)) said = [kernelsAnswer(refusal)];
   }
-  const parts = [grouped(facets), ...(errno === undefined ? [] : [errno]), await vcpu.unchanged()];
-  return parts.join('; ');
+  return [grouped(facets), ...said, await vcpu.unchanged()].join('; ');
 }
 
-/** A rule that this kernel was not seen to have: neither table nor kernel may refuse. */
-async function taken(vcpu: SuiteVcpu, bytes: Uint8Array): Promise<string> {
-  const [first] = await vcpu.violations(bytes);
-  const { refusal } = await vcpu.set(bytes, { kernelVerdict: true });
-  return grouped({ validate: first ?? 'taken', kernel: refusal?.reason ?? 'taken' });
+/** What KVM_SET_NESTED_STATE answered, by an error's metadata. */
+function kernelsAnswer(refusal: Refusal | undefined): string {
+  const { errno, return_value: returned } = refusal?.metadata ?? {};
+  return errno ?? (returned === undefined ? 'no errno' : `return value ${returned}`);
 }
 
 /** What ValidateNestedState says of a vCPU that is only described. */
-async function judged(bench: Bench, format: NestedFormat, row: RuleCase, { facts }: Wanted): Promise<string> {
-  const { fresh } = await bench.vcpu();
-  const { cpuid, sregs2, sregs, msrs, events } = withFacts(fresh, {
-    ...L1_IN_LONG_MODE[format],
-    ...facts,
-  } as SettableFacts);
-  const described = {
-    format: `NESTED_STATE_FORMAT_${format}` as const,
-    enforcedRules: [...bench.facing.enforced],
-    cpuid,
-    sregs: sregs2.length > 0 ? sregs2 : sregs,
-    msrs,
-    events,
-  };
-  const data = Buffer.from(caseBytes(row, VALID[format], factsOf(fresh)));
-  const { violations } = await bench.client.nested.ValidateNestedState({ nestedState: { data }, described });
+async function judged(bench: Bench, format: NestedFormat, row: RuleCase): Promise<string> {
+  const { violations } = await bench.client.nested.ValidateNestedState({
+    nestedState: { data: bytesOf(format, row) },
+    described: describe(format, row.vcpu ?? {}, [...bench.facing.enforced]),
+  });
   return `${violations[0]?.reason ?? 'nothing'} by validate of its description`;
 }
 
@@ -125,7 +130,7 @@ const rowsOf = (format: NestedFormat, cases: readonly RuleCase[]): Row[] =>
     group: GROUP,
     name: `${row.name}: ${row.reason}`,
     needs: needsOf(format, row),
-    expected: (facing) => expectedOf(facing, row),
+    expected: (facing) => expectedOf(facing, format, row),
     run: (bench) => ask(bench, format, row),
   }));
 

@@ -1,15 +1,23 @@
 // A vCPU of the suite's: given what a row wants it to hold, asked, and looked at afterwards. Rows that want the same
 // follow one another, so that a vCPU is given a whole state seldom; that dear call is most of what a row costs.
 
+import { type NestedFormat, VMCS12_REVISION } from '../../lib/nested/layout.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import type { SetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/SetNestedStateResponse.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
-import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
+import {
+  SVM_VCPU,
+  svmGuestMode,
+  svmHeaderOnly,
+  VMX_VCPU,
+  vmxGuestMode,
+  vmxOff,
+} from '../vectors/nested-states.js';
 import type { Ground } from './ground.js';
 import {
   differences,
-  factsOf,
   L1_IN_LONG_MODE,
+  maxPhyAddrOf,
   nestedBytes,
   type SettableFacts,
   withFacts,
@@ -22,12 +30,19 @@ export interface Wanted {
   readonly facts?: SettableFacts;
   /** Whether the vCPU is in L2, with the plainest state there is: so that there is something to lose. */
   readonly inL2?: boolean;
+  /** The first four bytes of guest memory where states of test/vectors link a VMCS; by default those of a shadow VMCS. */
+  readonly linkedVmcs?: number;
 }
+
+/** Where vmxShadow() and others link a VMCS. */
+export const LINKED_VMCS_GPA = 0x5000n;
+const SHADOW_VMCS = 0x8000_0000 + VMCS12_REVISION;
 
 const keyOf = (wanted: Wanted): string =>
   JSON.stringify(wanted, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
 
 const IN_L2 = { SVM: svmGuestMode, VMX: vmxGuestMode } as const;
+const DEFAULT_FACTS: Readonly<Record<NestedFormat, VcpuFacts>> = { SVM: SVM_VCPU, VMX: VMX_VCPU };
 const OUT_OF_L2 = { SVM: svmHeaderOnly, VMX: vmxOff } as const;
 
 /** A verdict on a nested state: what refused it, or what became of it. */
@@ -66,10 +81,19 @@ export class SuiteVcpu {
     if (format !== undefined) {
       state = withNestedState(state, (wanted.inL2 === true ? IN_L2 : OUT_OF_L2)[format]());
     }
+    if (format === 'VMX') await this.linkVmcs(wanted.linkedVmcs ?? SHADOW_VMCS);
     await this.give(state);
     this.held = await this.state();
     this.key = key;
     this.asked = 1;
+  }
+
+  /** KVM reads a linked VMCS's header when it is given a state that links it. */
+  private async linkVmcs(header: number): Promise<void> {
+    const data = Buffer.alloc(4);
+    data.writeUInt32LE(header);
+    const vm = this.name.replace(/\/vcpus\/.*$/, '');
+    await this.ground.client.writeMemory([{ name: vm, gpa: LINKED_VMCS_GPA.toString(), data }]);
   }
 
   /** SetVcpuState. */
@@ -88,8 +112,10 @@ export class SuiteVcpu {
     return this.held;
   }
 
+  /** What the states of test/vectors are made for: only the address width is this vCPU's own. */
   get facts(): VcpuFacts {
-    return factsOf(this.before);
+    const defaults = DEFAULT_FACTS[this.ground.facing.format ?? 'SVM'];
+    return { ...defaults, maxPhyAddr: maxPhyAddrOf(this.before) };
   }
 
   /** The nested state that it holds now. */

@@ -23,7 +23,7 @@ export const ROWS: readonly Row[] = [
   ...VALIDATE_ROWS,
 ];
 
-/** Side by side: while the answer to one is on its way the endpoint has the next. Each costs a vCPU. */
+/** Side by side: while the answer to one is on its way the endpoint has the next. Each has a VM of its own. */
 const LANES = 3;
 
 export interface SuiteOptions {
@@ -84,7 +84,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const wire = new Wire(options.target, options.timeoutMs);
   try {
     const facing = await facingAt(client);
-    const ground = new Ground(facing, client, wire, LANES);
+    const ground = new Ground(facing, client, wire);
     const rows = ROWS.filter((row) => options.wanted(fullName(row)));
     const results: Result[] = [];
     const left: string[] = [];

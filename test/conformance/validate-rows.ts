@@ -5,7 +5,7 @@ import { type NestedFormat, VMCB12_CONTROL, VMCB12_SAVE, VMCS12 } from '../../li
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import type { NestedStateTarget } from '../../protos/gen/vcpud/v1/NestedStateTarget.js';
 import type { ValidateNestedStateRequest } from '../../protos/gen/vcpud/v1/ValidateNestedStateRequest.js';
-import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
+import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff, vmxVmxon } from '../vectors/nested-states.js';
 import type { Bench } from './bench.js';
 import { describe } from './described.js';
 import { onFormat, withNested } from './facing.js';
@@ -59,15 +59,15 @@ const FAULTY: readonly Faulty[] = [
     format: 'VMX',
     bytes: () =>
       changed(vmxGuestMode({ vmcs12Pa: 0x2001n }), (copy) => {
-        copy.writeUInt32LE(0, VMCS12.cpu_based_vm_exec_control.offset);
-        copy.writeUInt32LE(0, VMCS12.vm_exit_controls.offset);
+        copy.writeBigUInt64LE(0x6001n, VMCS12.io_bitmap_a.offset);
+        copy.writeUInt16LE(0, VMCS12.virtual_processor_id.offset);
         copy.writeUInt16LE(0, VMCS12.host_cs_selector.offset);
         copy.writeUInt16LE(0, VMCS12.host_tr_selector.offset);
       }),
     reasons: [
       'VMX_VMCS12_PA_UNALIGNED',
-      'VMX_PROC_CONTROLS_UNSUPPORTED',
-      'VMX_EXIT_CONTROLS_UNSUPPORTED',
+      'VMX_IO_BITMAP_A_ILLEGAL',
+      'VMX_VPID_ZERO',
       'VMX_HOST_CS_SELECTOR_ZERO',
       'VMX_HOST_TR_SELECTOR_ZERO',
     ],
@@ -172,9 +172,9 @@ const JUDGED: readonly Judged[] = [
     svmGuestMode({ vmcbPa: 1n << 32n }),
   ),
   judged('VMX, in SMM', 'VMX', 'VMX_GUEST_MODE_IN_SMM', { inSmm: true }),
-  judged('VMX, not in CPUID', 'VMX', 'VMX_CPUID_VMX_CLEAR', { hasVmx: false }),
+  judged('VMX, not in CPUID', 'VMX', 'VMX_CPUID_VMX_CLEAR', { hasVmx: false }, vmxVmxon),
   judged("SVM's state on an Intel host", 'VMX', 'VMX_FORMAT_MISMATCH', {}, svmGuestMode),
-  judged("VMX's state on an AMD host", 'SVM', 'SVM_FORMAT_MISMATCH', {}, vmxOff),
+  judged("VMX's state on an AMD host", 'SVM', 'SVM_FORMAT_MISMATCH', {}, vmxGuestMode),
   {
     name: 'a rule that varies, on a host that has it',
     bytes: tlbControl3,

@@ -1,8 +1,6 @@
-// States of vCPUs with other registers or another CPUID than a new one has, and what the rules ask of a state. By
-// the kernel's structures alone (kvm-layout.ts).
+// States of vCPUs with other registers or another CPUID than a new one has, and states compared. By the
+// kernel's structures alone (kvm-layout.ts).
 
-import { vcpuFacts } from '../../lib/kvm/vcpu-facts.js';
-import type { VcpuFacts } from '../../lib/nested/rule.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import {
   COUNTING_MSRS,
@@ -36,6 +34,16 @@ export function changed(bytes: Uint8Array, change: (copy: Buffer) => void): Buff
 
 function* rows(bytes: Buffer, size: number): Generator<Buffer> {
   for (let at = 0; at + size <= bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** A register of a CPUID leaf (subleaf 0, or the only one); 0 where the table lacks it. */
+function cpuidRegister(cpuid: Buffer, leaf: number, register: 'eax'): number {
+  for (const row of rows(cpuid, CPUID.bytes)) {
+    if (row.readUInt32LE(CPUID.leaf) === leaf && row.readUInt32LE(CPUID.index) === 0) {
+      return row.readUInt32LE(CPUID[register]);
+    }
+  }
+  return 0;
 }
 
 function withCpuidBit(cpuid: Buffer, fact: CpuidFact, wanted: boolean): Buffer {
@@ -93,9 +101,13 @@ export function withFacts(state: VcpuState__Output, facts: SettableFacts): VcpuS
   return { ...state, ...special, events, cpuid, msrs };
 }
 
-/** What the rules ask of a vCPU that holds the state: read by the function that makes facts of any captured parts. */
-export const factsOf = ({ sregs2, sregs, ...parts }: VcpuState__Output): VcpuFacts =>
-  vcpuFacts(sregs2.length > 0 ? { ...parts, sregs2 } : { ...parts, sregs });
+const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
+
+/** Bits of a physical address of the guest. */
+export function maxPhyAddrOf({ cpuid }: VcpuState__Output): number {
+  const width = cpuidRegister(cpuid, 0x8000_0008, 'eax') & 0xff;
+  return width === 0 ? DEFAULT_PHYSICAL_ADDRESS_BITS : width;
+}
 
 const BYTE_PARTS = [
   'cpuid',

@@ -75,7 +75,6 @@ const CPUID_BITS = {
   hasNx: [0x80000001, 'edx', 20],
   hasFxsrOpt: [0x80000001, 'edx', 25],
   hasAutoIbrs: [0x80000021, 'eax', 8],
-  hasSmep: [7, 'ebx', 7],
 } as const;
 
 /** A copy of a CPUID table in which the bit is as wanted. */

@@ -128,9 +128,8 @@ const applies = (reason: RuleReason): boolean => !ruleOf(reason).varies || enfor
 function settable({ vcpu = {} }: RuleCase): SettableFacts {
   // Neither kernel nor vcpud takes an illegal CR3 while the vCPU is in long mode.
   if (vcpu.cr3 !== undefined) return { efer: 0x1000n, cr0: 0x11n, cr3: vcpu.cr3 };
-  const { separateL2Pat: _quirk, reserved, ...facts } = vcpu;
-  // The one bit of CR4 that a row takes away: SMEP.
-  return reserved === undefined ? facts : { ...facts, hasSmep: false };
+  const { separateL2Pat: _quirk, ...facts } = vcpu;
+  return facts;
 }
 
 const byName = (rows: readonly RuleCase[]) => rows.map((row) => [`${row.name}: ${row.reason}`, row] as const);

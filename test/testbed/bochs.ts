@@ -11,7 +11,7 @@ import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Cache, cachedProgram, filledCache, filledIntelCache, type IntelCache } from './cache.js';
-import type { Emulator, Forward, HostSettings } from './emulator.js';
+import { type Emulator, FORWARDED_TO, type Forward, type HostSettings } from './emulator.js';
 import { cachedHost, INSTRUCTIONS_PER_SECOND, MEMORY_FD, runMemory } from './intel-host.js';
 import { runTool } from './packages.js';
 import { TestbedProblem } from './problem.js';
@@ -63,7 +63,7 @@ export function configuration(intel: IntelCache, memory: string): readonly { lin
 /** The file of slirp, Bochs's network. */
 export function networkConfiguration(forwards: readonly Forward[]): string {
   const rules = forwards.map(
-    ({ hostPort, guestPort }) => `hostfwd = tcp:127.0.0.1:${hostPort}-10.0.2.15:${guestPort}`,
+    ({ hostPort, guestPort }) => `hostfwd = tcp:127.0.0.1:${hostPort}-${FORWARDED_TO}:${guestPort}`,
   );
   return ['# slirp config', ...rules, ''].join('\n');
 }

@@ -9,6 +9,12 @@ export interface Forward {
   readonly guestPort: number;
 }
 
+/**
+ * Where the emulators' networks send what comes to a forwarded port: vcpud listens on 127.0.0.1 alone. The hosts' kernels
+ * take it from outside because route_localnet says so.
+ */
+export const FORWARDED_TO = '127.0.0.1';
+
 /** Lines that the host's scripts write to the control line. */
 export const CONTROL = { started: 'started', exited: 'exited' } as const;
 

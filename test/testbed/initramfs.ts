@@ -70,6 +70,7 @@ $bb ip link set lo up
 $bb ip addr add 10.0.2.15/24 dev eth0
 $bb ip link set eth0 up
 $bb ip route add default via 10.0.2.2
+echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet # forwarded ports lead to 127.0.0.1
 $bb mkfifo out err
 $bb cat out > /dev/vport0p${PORTS.stdout} & out=$!
 $bb cat err > /dev/vport0p${PORTS.stderr} & err=$!

@@ -86,6 +86,7 @@ ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0
 ip link set eth0 up
 ip route add default via 10.0.2.2
+echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet # forwarded ports lead to 127.0.0.1
 stty -F /dev/ttyS1 raw 115200
 exec 3> /dev/ttyS1
 cd /
@@ -94,17 +95,20 @@ cd /run/testbed
 . ./run.conf
 date -s @$NOW > /dev/null
 mkfifo out err
-{ echo $TOKEN stdout; cat out; } | nc 10.0.2.2 $PORT & out=$!
-{ echo $TOKEN stderr; cat err; } | nc 10.0.2.2 $PORT & err=$!
+nc 10.0.2.2 $PORT < out & out=$!
+nc 10.0.2.2 $PORT < err & err=$!
+exec 4> out 5> err
+echo $TOKEN stdout >&4
+echo $TOKEN stderr >&5
 echo ${CONTROL.started} >&3
-/bin/sh ./command < /dev/null > out 2> err 3>&- &
+/bin/sh ./command < /dev/null >&4 2>&5 3>&- 4>&- 5>&- &
+exec 4>&- 5>&-
 wait $!
 status=$?
 # What the command left behind may hold its output open: end it, then let the last bytes through.
 for process in /proc/[0-9]*; do
   pid=\${process#/proc/}
-  # Kernel threads have no command line; cat and nc are PID 1's own children.
-  case $(cat $process/cmdline 2> /dev/null | tr '\\0' ' ') in '' | 'cat out '* | 'cat err '* | 'nc '* | *'/init '*) ;; *) kill -9 $pid 2> /dev/null ;; esac
+  case $pid in 1 | $out | $err) ;; *) kill -9 $pid 2> /dev/null ;; esac
 done
 wait $out $err
 echo "${CONTROL.exited} $status" >&3

@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type Cache, cachedProgram, cacheFolder, filledCache } from './cache.js';
-import type { Emulator, Forward, HostSettings } from './emulator.js';
+import { type Emulator, FORWARDED_TO, type Forward, type HostSettings } from './emulator.js';
 import { PORTS, runInitramfs } from './initramfs.js';
 import { TestbedProblem } from './problem.js';
 import type { Progress } from './progress.js';
@@ -111,5 +111,5 @@ function port(name: keyof typeof PORTS): string[] {
 }
 
 function forwardOption(forward: Forward): string {
-  return `hostfwd=tcp:127.0.0.1:${forward.hostPort}-:${forward.guestPort}`;
+  return `hostfwd=tcp:127.0.0.1:${forward.hostPort}-${FORWARDED_TO}:${forward.guestPort}`;
 }

@@ -41,12 +41,12 @@ test(
 );
 
 test(
-  'a forwarded port reaches a server inside',
+  'a forwarded port reaches a server inside that listens on 127.0.0.1 alone',
   async () => {
     const hostPort = 20_000 + (process.pid % 20_000);
     const server =
       "require('net').createServer((s) => { s.end('from inside'); setImmediate(() => process.exit(0)); })" +
-      ".listen(5000, '0.0.0.0', () => console.log('listening'))";
+      ".listen(5000, '127.0.0.1', () => console.log('listening'))";
     let answer: Promise<string> | undefined;
     const run = await collect({
       command: ['node', '-e', server],

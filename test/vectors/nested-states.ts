@@ -321,11 +321,13 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'size 4223',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, SVM_GUEST_BYTES - 1),
+    length: SVM_GUEST_BYTES - 1,
   },
   {
     name: 'size 128',
     reason: 'SVM_SIZE_BELOW_VMCB12',
     change: (view) => write(view, HEADER.size, HEADER_BYTES),
+    length: HEADER_BYTES,
   },
   {
     name: 'VMRUN not intercepted',
@@ -460,12 +462,6 @@ export const SVM_RULE_CASES: readonly RuleCase[] = [
     name: 'L1 CR4.VMXE without CPUID',
     reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
     change: (view) => write(view, VMCB12_SAVE.cr4, 0x2020n),
-  },
-  {
-    name: 'L1 CR4.SMEP without CPUID',
-    reason: 'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
-    change: (view) => write(view, VMCB12_SAVE.cr4, 0x10_0020n),
-    vcpu: { reserved: { ...SVM_VCPU.reserved, cr4: 0x10_6000n } },
   },
   {
     name: 'L1 CR4 bit 63',

@@ -23,7 +23,7 @@ import {
   VMX_HEADER_FLAG,
   VMX_SHADOW_BYTES,
 } from '../../nested/layout.js';
-import { hasFlag, type KernelFacts } from '../../nested/rule.js';
+import { hasFlag, type KernelFacts, type VcpuFacts } from '../../nested/rule.js';
 import { explainRefusal } from '../../nested/rules.js';
 import {
   CR4 as CR4_BITS,
@@ -310,8 +310,7 @@ class VmxModel implements VendorModel {
     const state = Buffer.alloc(MIN_BUFFER_BYTES);
     buffer.copy(state, 0, 0, MIN_BUFFER_BYTES);
     const view = viewOf(state);
-    const facts = { ...this.vcpu.facts(this.capabilities.values()), cr4: this.cr4OfL1() };
-    const refusal = explainRefusal(state, facts, this.kernel);
+    const refusal = explainRefusal(state, this.facts(), this.kernel);
     const stage = refusal === undefined ? undefined : vmxRefusalStage(refusal.reason);
     if (stage === 'nothing') return EINVAL;
 
@@ -345,9 +344,11 @@ class VmxModel implements VendorModel {
     return 0;
   }
 
-  /** CR4 once L2 is left: what L1's addresses are measured by. */
-  private cr4OfL1(): bigint {
-    return this.vcpu.guestMode ? (this.operation?.vmcs12.get(VMCS12.host_cr4) ?? 0n) : this.vcpu.cr4;
+  /** CR4 is what it will be once L2 is left: L1's addresses are measured by it. */
+  facts(): VcpuFacts {
+    const facts = this.vcpu.facts(this.capabilities.values());
+    const vmcs12 = this.vcpu.guestMode ? this.operation?.vmcs12 : undefined;
+    return vmcs12 === undefined ? facts : { ...facts, cr4: vmcs12.get(VMCS12.host_cr4) };
   }
 
   /** enter_vmx_operation. */

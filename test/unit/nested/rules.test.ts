@@ -228,6 +228,33 @@ describe('limits of single rules', () => {
     expect(reasonOf(bytes, lam, kernelWithout)).toBe('SVM_HOST_CR3_ILLEGAL');
   });
 
+  test.each([
+    ['the guest lacks', { ...SVM_VCPU.reserved, cr4: 1n << 20n }, undefined],
+    ['the kernel lacks', SVM_VCPU.reserved, { ...SVM_VCPU.reserved, cr4: 1n << 20n }],
+  ])('CR4 may not have a bit of a feature that %s', (_who, ofVcpu, ofKernel) => {
+    const bytes = svm((view) => write(view, VMCB12_SAVE.cr4, 0x10_0020n)); // SMEP
+    const facts: KernelFacts =
+      ofKernel === undefined ? kernel('SVM') : { ...kernel('SVM'), reserved: ofKernel };
+    expect(reasonOf(bytes, SVM_VCPU, kernel('SVM'))).toBe('OK');
+    expect(reasonOf(bytes, { ...SVM_VCPU, reserved: ofVcpu }, facts)).toBe(
+      'SVM_HOST_CR4_FEATURE_UNSUPPORTED',
+    );
+  });
+
+  test('a bit that the kernel was seen to refuse is refused', () => {
+    const bytes = svm((view) => {
+      write(view, VMCB12_SAVE.cr4, 0x20n | (1n << 25n));
+      write(view, VMCB12_SAVE.efer, 0x1500n | (1n << 13n));
+    });
+    expect(reasonOf(bytes, SVM_VCPU, kernel('SVM'))).toBe('OK');
+    for (const [refused, reason] of [
+      [{ cr4: 1n << 25n, efer: 0n }, 'SVM_HOST_CR4_RESERVED_BITS'],
+      [{ cr4: 0n, efer: 1n << 13n }, 'SVM_HOST_EFER_RESERVED_BITS'],
+    ] as const) {
+      expect(reasonOf(bytes, SVM_VCPU, { ...kernel('SVM'), refused })).toBe(reason);
+    }
+  });
+
   test('CR0.NW is legal with CD', () => {
     const bytes = svm((view) => write(view, VMCB12_SAVE.cr0, 0xe001_0033n));
     expect(reasonOf(bytes, { ...SVM_VCPU, cr0: 0xe001_0033n }, everyRule('SVM'))).toBe('OK');

@@ -1,0 +1,142 @@
+// What npm test does: the steps as a table, each with its jobs. main.ts chooses and runs them.
+
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type CpuKind, nestedKvm } from './harness/host-kind.js';
+
+export const GROUPS = {
+  unit: 'checks of the sources, and unit tests: anywhere',
+  model: 'the conformance suite on both models of a kernel: anywhere',
+  amd: 'tests, suite and fuzz on a real kernel with nested SVM',
+  intel: 'suite, fuzz and demo on a real kernel with nested VMX',
+} as const;
+
+export type Group = keyof typeof GROUPS;
+
+/** Where a job runs: on this machine as it is, or in a host of the testbed that is its own. */
+export type Place =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'emulated'; readonly cpu: CpuKind; readonly nested: boolean };
+
+/** One command, and how its end is read. */
+export interface Job {
+  readonly name: string;
+  readonly place: Place;
+  readonly argv: readonly string[];
+  /** counts: its output says them (counts.ts). status: it is one check, and its exit status tells. */
+  readonly verdict: 'counts' | 'status';
+}
+
+export interface Step {
+  readonly name: string;
+  readonly group: Group;
+  readonly what: string;
+  /** `files`: only these test files, where the step runs test files. */
+  readonly jobs: (files: readonly string[]) => readonly Job[];
+}
+
+const FOLDER = dirname(fileURLToPath(import.meta.url));
+const HERE: Place = { kind: 'here' };
+const node = (script: string, ...args: readonly string[]) => [
+  process.execPath,
+  join(FOLDER, script),
+  ...args,
+];
+const bin = (name: string): string => join('node_modules/.bin', name);
+
+function check(name: string, what: string, ...argv: readonly string[]): Step {
+  return { name, group: 'unit', what, jobs: () => [{ name, place: HERE, argv, verdict: 'status' }] };
+}
+
+/** This machine where its own KVM is of that kind, else an emulated host. */
+const onKernel = (cpu: CpuKind): Place =>
+  nestedKvm() === cpu ? HERE : { kind: 'emulated', cpu, nested: true };
+
+function filesOf(project: string): string[] {
+  const names = readdirSync(join('test', project)).filter((name) => name.endsWith('.test.ts'));
+  return names.sort().map((name) => join('test', project, name));
+}
+
+/** Every test file in a host of its own: one that hangs or crashes takes no other along. */
+function fileJobs(project: string, files: readonly string[], place: Place): Job[] {
+  return (files.length > 0 ? [...files] : filesOf(project)).map((file) => {
+    return { name: file, place, argv: node('run-project.js', project, file), verdict: 'counts' };
+  });
+}
+
+const one = (name: string, place: Place, argv: readonly string[]): Job[] => [
+  { name, place, argv, verdict: 'counts' },
+];
+
+/** Several commands in one host: an Intel one takes a minute and more to boot. */
+const several = (name: string, place: Place, argvs: ReadonlyArray<readonly string[]>): Job[] =>
+  one(name, place, node('run-several.js', JSON.stringify(argvs)));
+
+/** States and seed of the fuzz in CI; by hand any. */
+const FUZZ = {
+  amd: ['--states', '20000', '--seed', '1'],
+  intel: ['--states', '500', '--seed', '1'],
+} as const;
+
+export const STEPS: readonly Step[] = [
+  check('lint', 'biome: format and lint', bin('biome'), 'check', '--error-on-warnings', '.'),
+  check('types', 'tsc: types', bin('tsc'), '--noEmit', '-p', 'tsconfig.json'),
+  check('protos', 'buf: STANDARD and COMMENTS', bin('buf'), 'lint'),
+  check('generated', 'what is generated is current', ...node('checks/generate.js', '--check')),
+  check(
+    'floors',
+    'imports go down only',
+    ...[bin('depcruise'), '--no-progress', 'protos', 'lib', 'services', 'cli', 'demo', 'test'],
+  ),
+  {
+    name: 'unit',
+    group: 'unit',
+    what: 'unit tests, and the coverage of lib/nested',
+    jobs: (files) => one('unit', HERE, node('run-project.js', 'unit', ...files)),
+  },
+  {
+    name: 'conformance-model',
+    group: 'model',
+    what: 'the conformance suite on the models of both vendors',
+    jobs: () =>
+      ['amd', 'intel'].flatMap((cpu) =>
+        one(`conformance-model-${cpu}`, HERE, node('run-conformance.js', '--driver', 'model', '--cpu', cpu)),
+      ),
+  },
+  {
+    name: 'intel',
+    group: 'intel',
+    what: 'the conformance suite, the fuzz and the demo on a real kernel with nested VMX',
+    jobs: () =>
+      several('conformance, fuzz and demo on Intel', onKernel('intel'), [
+        node('run-conformance.js'),
+        node('fuzz/main.js', '--here', ...FUZZ.intel),
+        node('run-demo.js', 'intel'),
+      ]),
+  },
+  {
+    name: 'conformance-amd',
+    group: 'amd',
+    what: 'the conformance suite on a real kernel with nested SVM',
+    jobs: () => one('conformance on AMD', onKernel('amd'), node('run-conformance.js')),
+  },
+  {
+    name: 'fuzz-amd',
+    group: 'amd',
+    what: 'the differential fuzz on a real kernel with nested SVM',
+    jobs: () => one('fuzz on AMD', onKernel('amd'), node('fuzz/main.js', '--here', ...FUZZ.amd)),
+  },
+  {
+    name: 'kernel',
+    group: 'amd',
+    what: 'tests on a kernel with nested SVM',
+    jobs: (files) => fileJobs('kernel', files, onKernel('amd')),
+  },
+  {
+    name: 'without-nesting',
+    group: 'amd',
+    what: 'tests on a kernel with nesting switched off',
+    jobs: (files) => fileJobs('without-nesting', files, { kind: 'emulated', cpu: 'amd', nested: false }),
+  },
+];
