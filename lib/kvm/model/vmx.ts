@@ -80,9 +80,11 @@ const segmentFields = (name: GuestSegment) => ({
 });
 const SEGMENT_NAMES: readonly GuestSegment[] = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
 
-/** What VM entry takes from a vmcs12, and what KVM_GET_NESTED_STATE reads back (sync_vmcs02_to_vmcs12_rare). */
+/** What KVM_GET_NESTED_STATE reads back, also where L2 was left since (sync_vmcs02_to_vmcs12_rare). */
 const RARE_FIELDS: readonly NumberField[] = [
-  ...SEGMENT_NAMES.flatMap((name) => Object.values(segmentFields(name))),
+  ...SEGMENT_NAMES.flatMap((name) => Object.values(segmentFields(name))).filter(
+    (field) => field !== VMCS12.guest_cs_ar_bytes && field !== VMCS12.guest_ss_ar_bytes,
+  ),
   VMCS12.guest_gdtr_limit,
   VMCS12.guest_gdtr_base,
   VMCS12.guest_idtr_limit,
@@ -93,6 +95,8 @@ const RARE_FIELDS: readonly NumberField[] = [
 /** What VM entry takes beside (prepare_vmcs02_rare, prepare_vmcs02). */
 const ENTERED_FIELDS: readonly NumberField[] = [
   ...RARE_FIELDS,
+  VMCS12.guest_cs_ar_bytes,
+  VMCS12.guest_ss_ar_bytes,
   VMCS12.guest_sysenter_cs,
   VMCS12.guest_sysenter_esp,
   VMCS12.guest_sysenter_eip,
