@@ -10,7 +10,7 @@ export type NumberField = Field<'u8' | 'u16' | 'u32' | 'u64'>;
 const REGISTERS = {
   ...(Object.fromEntries(
     Object.entries(SREGS_LAYOUT).map(([name, offset]) => [name, [offset, 8]]),
-  ) as Readonly<Record<keyof typeof SREGS_LAYOUT, readonly [offset: number, bytes: number]>>),
+  ) as unknown as Readonly<Record<keyof typeof SREGS_LAYOUT, readonly [offset: number, bytes: number]>>),
   'cs.l': [19, 1],
 } as const;
 export type RegisterName = keyof typeof REGISTERS;

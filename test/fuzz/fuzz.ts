@@ -15,8 +15,12 @@ import { type Disagreement, type Outcome, Pair } from './pair.js';
 import { Random } from './random.js';
 import { SVM_FUZZ } from './svm.js';
 import type { FuzzVendor } from './vendor.js';
+import { VMX_FUZZ } from './vmx.js';
 
-export const FUZZ_VENDORS: Readonly<Partial<Record<ModelVendor, FuzzVendor>>> = { amd: SVM_FUZZ };
+export const FUZZ_VENDORS: Readonly<Partial<Record<ModelVendor, FuzzVendor>>> = {
+  amd: SVM_FUZZ,
+  intel: VMX_FUZZ,
+};
 
 export interface FuzzLimits {
   readonly seed: number;
@@ -50,6 +54,15 @@ const rulesOf = ({ format }: FuzzVendor): RuleReason[] =>
     return origin === 'kernel' && !reason.startsWith(other);
   }).map(({ reason }) => reason);
 
+function basesOf({ kind, constructed }: FuzzVendor): readonly CapturedState[] {
+  const captured = capturedStates(kind);
+  const parts = captured[0]?.parts ?? {};
+  return [
+    ...captured,
+    ...constructed.map(([name, nested]) => ({ name, parts: { ...parts, nested: Buffer.from(nested()) } })),
+  ];
+}
+
 export class Fuzz {
   private readonly vendor: FuzzVendor;
   private readonly bases: ReadonlyMap<string, CapturedState>;
@@ -62,7 +75,7 @@ export class Fuzz {
     const vendor = FUZZ_VENDORS[cpu];
     if (vendor === undefined) throw new RangeError(`there is a fuzz of ${MODEL_VENDORS.join(', ')} only`);
     this.vendor = vendor;
-    this.bases = new Map(capturedStates(vendor.kind).map((state) => [state.name, state]));
+    this.bases = new Map(basesOf(vendor).map((state) => [state.name, state]));
     const { kvm, profile } = probeHost(NATIVE_DRIVER);
     if (profile.nested.format !== vendor.format) throw new RangeError(`this host has no ${vendor.format}`);
     this.kernel = kvm;
@@ -72,7 +85,7 @@ export class Fuzz {
   }
 
   private pair(): Pair {
-    return new Pair(this.vendor.format, this.rules, this.kernel, this.model);
+    return new Pair(this.vendor, this.rules, this.kernel, this.model);
   }
 
   private base(name: string): CapturedState {

@@ -6,7 +6,7 @@ import { CAP, KVM, SIZE } from '../../lib/kvm/abi.js';
 import type { ModelVcpu } from '../../lib/kvm/model/vcpu.js';
 import { msrRows } from '../../lib/kvm/msrs.js';
 import type { SystemPort, VcpuPort, VmPort } from '../../lib/kvm/port.js';
-import { FIELDS, MIN_BUFFER_BYTES, type NestedFormat } from '../../lib/nested/layout.js';
+import { FIELDS, MIN_BUFFER_BYTES, type NestedFormat, PAGE_BYTES } from '../../lib/nested/layout.js';
 import { resetNestedState } from '../../lib/nested/reset.js';
 import type { KernelFacts } from '../../lib/nested/rule.js';
 import { explainRefusal, type RuleReason } from '../../lib/nested/rules.js';
@@ -14,7 +14,8 @@ import { KernelError } from '../../lib/os/kernel-error.js';
 import { memfdCreate, mmapShared, munmap, viewOf } from '../../lib/os/libc.js';
 import { prepareGet } from '../../lib/state/nested-access.js';
 import type { VcpuSnapshot } from '../../lib/state/vcpu-components.js';
-import type { PreparedCase } from './fuzz-case.js';
+import type { NumberField, PreparedCase } from './fuzz-case.js';
+import type { FuzzVendor } from './vendor.js';
 
 /** What is read back and compared after every case, and after one in ALL_BACK_EVERY. */
 const READ_BACK = [
@@ -37,6 +38,16 @@ function enableCap(vm: VmPort, capability: number): void {
   request.writeUInt32LE(capability, 0);
   request.writeBigUInt64LE(1n, 8);
   vm.ioctl(KVM.ENABLE_CAP, request);
+}
+
+/** KVM_SET_USER_MEMORY_REGION of one page. */
+function giveMemory(vm: VmPort, slot: number, gpa: bigint, address: number): void {
+  const region = Buffer.alloc(32); // struct kvm_userspace_memory_region
+  region.writeUInt32LE(slot, 0);
+  region.writeBigUInt64LE(gpa, 8);
+  region.writeBigUInt64LE(BigInt(PAGE_BYTES), 16);
+  region.writeBigUInt64LE(BigInt(address), 24);
+  vm.ioctl(KVM.SET_USER_MEMORY_REGION, region);
 }
 
 /** Where the two are not of one mind. */
@@ -100,6 +111,9 @@ const ARENA_BYTES = 65_536;
 
 export class Pair {
   private readonly format: NestedFormat;
+  private readonly unequal: readonly NumberField[];
+  /** Guest memory of both, page by page. */
+  private readonly memory: ReadonlyArray<readonly [kernel: Arena, model: Arena]>;
   private readonly rules: KernelFacts;
   private readonly vms: readonly [VmPort, VmPort];
   private readonly kernel: VcpuPort;
@@ -113,11 +127,26 @@ export class Pair {
   private cases = 0;
   private sregsRead = Buffer.alloc(0);
 
-  constructor(format: NestedFormat, rules: KernelFacts, kernel: SystemPort, model: SystemPort) {
+  constructor(
+    { format, memory, unequal }: FuzzVendor,
+    rules: KernelFacts,
+    kernel: SystemPort,
+    model: SystemPort,
+  ) {
     this.format = format;
+    this.unequal = unequal;
     this.rules = rules;
     this.vms = [kernel.createVm(), model.createVm()];
     for (const vm of this.vms) for (const cap of ENABLED) enableCap(vm, cap);
+    this.memory = memory.map(([gpa, head], slot) => {
+      const page = (vm: VmPort): Arena => {
+        const arena = new Arena(PAGE_BYTES);
+        arena.bytes.writeUInt32LE(head, 0);
+        giveMemory(vm, slot, gpa, arena.address);
+        return arena;
+      };
+      return [page(this.vms[0]), page(this.vms[1])] as const;
+    });
     this.kernel = this.vms[0].createVcpu(0);
     this.model = this.vms[1].createVcpu(0);
     this.leaving = Buffer.alloc(MIN_BUFFER_BYTES);
@@ -127,6 +156,7 @@ export class Pair {
   close(): void {
     for (const port of [this.kernel, this.model, ...this.vms]) port.close();
     this.arena.close();
+    for (const arena of this.memory.flat()) arena.close();
   }
 
   /** Gives both what a captured state has beside what each case gives. Throws a Disagreed. */
@@ -224,6 +254,10 @@ export class Pair {
       const kernel = ask(this.kernel, request, this.arena.address);
       const model = ask(this.model, request, this.modelBytes);
       if (kernel !== model) throw new Disagreed(`reading ${part}`, kernel, model);
+      if (part === 'nested') {
+        for (const { offset, bytes: length } of this.unequal)
+          left.copy(right, offset, offset, offset + length);
+      }
       if (left.equals(right)) {
         if (part === 'sregs2') this.sregsRead = Buffer.from(left);
         continue;
@@ -241,5 +275,8 @@ export class Pair {
         right.subarray(from, end).toString('hex'),
       );
     }
+    this.memory.forEach(([kernel, model], i) => {
+      if (!kernel.bytes.equals(model.bytes)) throw new Disagreed(`guest memory, page ${i}`, 'one', 'another');
+    });
   }
 }

@@ -9,6 +9,9 @@ const PAGED = 0x8001_0033n; // PG WP NE ET MP PE
 export const SVM_FUZZ: FuzzVendor = {
   format: 'SVM',
   kind: 'svm',
+  constructed: [],
+  memory: [],
+  unequal: [],
   registers: [
     // SVME clear, in and out of long mode; bits that KVM_SET_SREGS does not look at.
     { efer: [0x500n, 0x1501n, 0x1d01n, 0x0n, 0x1000n, 0x3500n, 0x5500n, 0x1502n, 0x20_1500n] },

@@ -4,7 +4,7 @@
 import type { NestedFormat } from '../../lib/nested/layout.js';
 import type { RuleReason } from '../../lib/nested/rules.js';
 import type { GuestKind } from '../guests/scenes.js';
-import type { Change, CpuidPlace, RegisterName } from './fuzz-case.js';
+import type { Change, CpuidPlace, NumberField, RegisterName } from './fuzz-case.js';
 
 export interface FuzzVendor {
   readonly format: NestedFormat;
@@ -17,6 +17,12 @@ export interface FuzzVendor {
   readonly msrs: ReadonlyArray<readonly [index: number, values: readonly bigint[]]>;
   /** Changes that one rule needs together and chance would seldom make. */
   readonly together: ReadonlyArray<readonly Change[]>;
+  /** States of tests, by their name, beside the captured ones; the vCPU is then as the first of those has it. */
+  readonly constructed: ReadonlyArray<readonly [name: string, nested: () => Uint8Array]>;
+  /** Pages of guest memory, and the u32 that each starts with. */
+  readonly memory: ReadonlyArray<readonly [gpa: bigint, head: number]>;
+  /** Fields of a nested state that follow the clock, in which the two may differ. */
+  readonly unequal: readonly NumberField[];
   /** Rules that no state can break on the emulated host, each with the reason. */
   readonly unreachable: ReadonlyMap<RuleReason, string>;
 }
