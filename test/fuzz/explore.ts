@@ -21,7 +21,10 @@ const captured = capturedStates('vmx');
 const parts = captured[0]?.parts ?? {};
 const bases = [
   ...captured,
-  ...VMX_FUZZ.constructed.map(([name, nested]) => ({ name, parts: { ...parts, nested: Buffer.from(nested()) } })),
+  ...VMX_FUZZ.constructed.map(([name, nested]) => ({
+    name,
+    parts: { ...parts, nested: Buffer.from(nested()) },
+  })),
 ];
 const generator = new Generator(VMX_FUZZ, bases, new Random(Number(seed)));
 let pair = new Pair(VMX_FUZZ, rules, kvm, model);
@@ -44,17 +47,27 @@ for (; tried < Number(states) && Date.now() - since < Number(seconds) * 1000; tr
   }
   recent.push({ l: fuzzCase.leaveFirst, c: fuzzCase.changes });
   if (disagreement === undefined) {
-    const outcome = pair.run(prepare('VMX', base.parts, profile.supportedCpuid, fuzzCase), fuzzCase.leaveFirst);
+    const outcome = pair.run(
+      prepare('VMX', base.parts, profile.supportedCpuid, fuzzCase),
+      fuzzCase.leaveFirst,
+    );
     disagreement = outcome.disagreement;
     if (outcome.answer === '0') accepted += 1;
     if (outcome.rule !== undefined) hits.set(outcome.rule, (hits.get(outcome.rule) ?? 0) + 1);
-    if (disagreement !== undefined) (disagreement as { answer?: string; rule?: string }) = { ...disagreement, answer: outcome.answer, rule: outcome.rule } as never;
+    if (disagreement !== undefined)
+      (disagreement as { answer?: string; rule?: string }) = {
+        ...disagreement,
+        answer: outcome.answer,
+        rule: outcome.rule,
+      } as never;
   }
   if (disagreement === undefined) continue;
   const n = (seen.get(disagreement.where) ?? 0) + 1;
   seen.set(disagreement.where, n);
   if (n <= 3) {
-    process.stdout.write(`DIS ${tried} ${JSON.stringify(disagreement)} base=${fuzzCase.base} earlier=${recent.length - 1} ${JSON.stringify(recent.slice(-2))}\n`);
+    process.stdout.write(
+      `DIS ${tried} ${JSON.stringify(disagreement)} base=${fuzzCase.base} earlier=${recent.length - 1} ${JSON.stringify(recent.slice(-2))}\n`,
+    );
   }
   pair.close();
   pair = new Pair(VMX_FUZZ, rules, kvm, model);
