@@ -45,6 +45,7 @@ export const SVM_FUZZ: FuzzVendor = {
     {
       apicBase: [0xfee0_0900n, 0xfee0_0800n, 0xfee0_0d00n, 0xfee0_0100n, 0xfee0_0901n, (1n << 40n) + 0x900n],
     },
+    { 'ss.dpl': [0n, 3n] },
     { cr2: [0n, 0x1234_5678_9abcn], cr8: [0n, 5n, 15n, 16n] },
   ],
   cpuid: [
