@@ -12,6 +12,7 @@ const REGISTERS = {
     Object.entries(SREGS_LAYOUT).map(([name, offset]) => [name, [offset, 8]]),
   ) as unknown as Readonly<Record<keyof typeof SREGS_LAYOUT, readonly [offset: number, bytes: number]>>),
   'cs.l': [19, 1],
+  'ss.dpl': [136, 1],
 } as const;
 export type RegisterName = keyof typeof REGISTERS;
 /** A place in CPUID: leaf, index, register, lowest bit, bits. */

@@ -15,11 +15,12 @@ export const SVM_FUZZ: FuzzVendor = {
   registers: [
     // SVME clear, in and out of long mode; bits that KVM_SET_SREGS does not look at.
     { efer: [0x500n, 0x1501n, 0x1d01n, 0x0n, 0x1000n, 0x3500n, 0x5500n, 0x1502n, 0x20_1500n] },
-    { efer: [0x500n, 0x1000n], cr0: [0x11n, 0x6000_0010n] },
+    { efer: [0x500n, 0x1000n, 0x1100n], cr0: [0x11n, 0x6000_0010n], 'cs.l': [0n] },
     {
       efer: [0x1000n, 0x0n],
       cr0: [0x11n, 0x10n, 0x6000_0011n],
       cr3: [1n << 40n, 1n << 52n, 1n << 63n, 3n << 61n, 0n],
+      'cs.l': [0n],
     },
     { cr3: [0x1000n, (1n << 40n) - 0x1000n, 1n << 40n, (1n << 36n) - 1n, 0x7fn, 1n << 62n] },
     { cr0: [PAGED, 0x8005_003bn, 0xe001_0033n, 0xa001_0033n, 0x8000_0011n, 0x1_8001_0033n] },
@@ -39,11 +40,12 @@ export const SVM_FUZZ: FuzzVendor = {
       ],
     },
     // PAE paging, whose page-directory pointers come from guest memory.
-    { efer: [0x1000n], cr0: [PAGED], cr4: [0x20n], cr3: [0x1000n] },
+    { efer: [0x1000n], cr0: [PAGED], cr4: [0x20n], cr3: [0x1000n], 'cs.l': [0n] },
     { efer: [LONG_MODE], cr0: [PAGED], cr4: [0x20n], cr3: [0x1000n] },
     {
       apicBase: [0xfee0_0900n, 0xfee0_0800n, 0xfee0_0d00n, 0xfee0_0100n, 0xfee0_0901n, (1n << 40n) + 0x900n],
     },
+    { 'ss.dpl': [0n, 3n] },
     { cr2: [0n, 0x1234_5678_9abcn], cr8: [0n, 5n, 15n, 16n] },
   ],
   cpuid: [
@@ -147,9 +149,12 @@ export const SVM_FUZZ: FuzzVendor = {
       { cpuid: [0x8000_0001, 0, 'edx', 20, 1], value: '0x0' },
       { field: 'vmcb12.save.efer', value: '0x1d00' },
     ],
+    [{ field: 'vmcb12.save.efer', value: '0x201500' }],
+    [{ field: 'vmcb12.control.asid', value: '0x0' }],
+    [{ field: 'vmcb12.save.cr0', value: '0xa0010033' }],
     [{ smm: 1 }, { field: 'flags', value: '0x101' }],
     [
-      { registers: { efer: '0x1000', cr0: '0x11', cr3: '0x10000000000000' } },
+      { registers: { efer: '0x1000', cr0: '0x11', cr3: '0x10000000000000', 'cs.l': '0x0' } },
       { field: 'flags', value: '0x101' },
     ],
     [{ registers: { efer: '0x500' } }, { field: 'flags', value: '0x0' }],
