@@ -116,22 +116,32 @@ export function hasEntry(view: DataView, control: number): boolean {
   return (read(view, VMCS12.vm_entry_controls) & control) !== 0;
 }
 
-/** vmx_control_verify: bits of the MSR's low half are set, bits outside its high half are clear. */
+/**
+ * fixed_bits_valid: bits of `mustBeOne` are set, bits outside `mayBeOne` are clear. The first come before the second: a
+ * capability MSR that was restored, or followed the guest's CPUID, may have a bit in one and not in the other.
+ */
+function fixedBitsValid(value: bigint, mustBeOne: bigint, mayBeOne: bigint): boolean {
+  return ((value & mayBeOne) | mustBeOne) === value;
+}
+
+/** vmx_control_verify: by the low and the high half of the MSR. */
 export function legalControl({ view, vcpu }: RuleContext, msr: number, field: Field<'u32'>): boolean {
   const capability = vcpu.vmxCapabilityMsrs.get(msr);
   if (capability === undefined) return true;
-  const control = read(view, field);
-  const mustBeOne = Number(capability & 0xffff_ffffn);
-  const mayBeOne = Number((capability >> 32n) & 0xffff_ffffn);
-  return (mustBeOne & ~control) === 0 && (control & ~mayBeOne) === 0;
+  return fixedBitsValid(BigInt(read(view, field)), capability & 0xffff_ffffn, capability >> 32n);
 }
 
-/** fixed_bits_valid: bits of FIXED0 (but for `waived`) are set, bits outside FIXED1 are clear. */
-export function legalFixed(vcpu: VcpuFacts, register: 'CR0' | 'CR4', value: bigint, waived: bigint): boolean {
-  const fixed0 = vcpu.vmxCapabilityMsrs.get(VMX_MSR[`${register}_FIXED0`]);
-  const fixed1 = vcpu.vmxCapabilityMsrs.get(VMX_MSR[`${register}_FIXED1`]);
+/** nested_host_cr0_valid and its like: by the FIXED0 MSR (but for `waived` bits) and the FIXED1 MSR. */
+export function legalFixed(
+  vmxCapabilityMsrs: ReadonlyMap<number, bigint>,
+  register: 'CR0' | 'CR4',
+  value: bigint,
+  waived = 0n,
+): boolean {
+  const fixed0 = vmxCapabilityMsrs.get(VMX_MSR[`${register}_FIXED0`]);
+  const fixed1 = vmxCapabilityMsrs.get(VMX_MSR[`${register}_FIXED1`]);
   if (fixed0 === undefined || fixed1 === undefined) return true;
-  return (fixed0 & ~waived & ~value) === 0n && (value & ~fixed1) === 0n;
+  return fixedBitsValid(value, fixed0 & ~waived, fixed1);
 }
 
 /** An MSR of the vCPU lacks the bit; false where the MSR is not known. */

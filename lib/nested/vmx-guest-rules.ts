@@ -54,7 +54,7 @@ export const VMX_GUEST_RULES = [
     needs: ['vmx-msrs'],
     violated: ({ view, vcpu }) => {
       const waived = hasSecondary(view, SECONDARY.UNRESTRICTED_GUEST) ? CR0.PE | CR0.PG : 0n;
-      return !legalFixed(vcpu, 'CR0', read(view, VMCS12.guest_cr0), waived);
+      return !legalFixed(vcpu.vmxCapabilityMsrs, 'CR0', read(view, VMCS12.guest_cr0), waived);
     },
   }),
   always({
@@ -63,7 +63,7 @@ export const VMX_GUEST_RULES = [
     message: "L2's CR4 is not one that IA32_VMX_CR4_FIXED0 and _FIXED1 (488h, 489h) of this vCPU allow.",
     source: SOURCE,
     needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) => !legalFixed(vcpu, 'CR4', read(view, VMCS12.guest_cr4), 0n),
+    violated: ({ view, vcpu }) => !legalFixed(vcpu.vmxCapabilityMsrs, 'CR4', read(view, VMCS12.guest_cr4)),
   }),
   always({
     reason: 'VMX_GUEST_CR4_RESERVED',

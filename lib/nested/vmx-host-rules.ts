@@ -31,7 +31,7 @@ export const VMX_HOST_RULES = [
     message: "L1's CR0 is not one that IA32_VMX_CR0_FIXED0 and _FIXED1 (486h, 487h) of this vCPU allow.",
     source: SOURCE,
     needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) => !legalFixed(vcpu, 'CR0', read(view, VMCS12.host_cr0), 0n),
+    violated: ({ view, vcpu }) => !legalFixed(vcpu.vmxCapabilityMsrs, 'CR0', read(view, VMCS12.host_cr0)),
   }),
   always({
     reason: 'VMX_HOST_CR4_UNSUPPORTED',
@@ -39,7 +39,7 @@ export const VMX_HOST_RULES = [
     message: "L1's CR4 is not one that IA32_VMX_CR4_FIXED0 and _FIXED1 (488h, 489h) of this vCPU allow.",
     source: SOURCE,
     needs: ['vmx-msrs'],
-    violated: ({ view, vcpu }) => !legalFixed(vcpu, 'CR4', read(view, VMCS12.host_cr4), 0n),
+    violated: ({ view, vcpu }) => !legalFixed(vcpu.vmxCapabilityMsrs, 'CR4', read(view, VMCS12.host_cr4)),
   }),
   always({
     reason: 'VMX_HOST_CR4_RESERVED',

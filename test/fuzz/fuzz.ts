@@ -128,15 +128,17 @@ export class Fuzz {
     const elapsed = (): number => (performance.now() - since) / 1000;
     const pair = this.pair();
     let recent: FuzzCase[] = [];
+    let base: string | undefined;
     let accepted = 0;
     let tried = 0;
     let found: Finding | undefined;
     for (let nextWord = 1; tried < states && elapsed() < seconds && found === undefined; tried += 1) {
       const fuzzCase = generator.next();
       let disagreement: Disagreement | undefined;
-      if (tried % CASES_A_BASE === 0) {
+      if (tried % CASES_A_BASE === 0 || base !== fuzzCase.base) {
         recent = [];
-        disagreement = pair.toBase(this.base(fuzzCase.base).parts, this.cpuid);
+        base = fuzzCase.base;
+        disagreement = pair.toBase(this.base(base).parts, this.cpuid);
       }
       recent.push(fuzzCase);
       if (disagreement === undefined) {

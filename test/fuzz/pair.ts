@@ -190,9 +190,10 @@ export class Pair {
         if (answer !== '0')
           throw new Disagreed(`${where}, whose captured state is not taken`, answer, answer);
       };
+      // Out of SMM first: CR4.VMXE is illegal there (vmx_is_valid_cr4).
+      take('KVM_SET_VCPU_EVENTS', KVM.SET_VCPU_EVENTS, base.events);
       take('KVM_SET_SREGS2', KVM.SET_SREGS2, base.sregs2);
       take('KVM_SET_REGS', KVM.SET_REGS, base.regs);
-      take('KVM_SET_VCPU_EVENTS', KVM.SET_VCPU_EVENTS, base.events);
       take('KVM_SET_DEBUGREGS', KVM.SET_DEBUGREGS, base.debugregs);
       this.setMsrs(msrRows(base.msrs ?? Buffer.alloc(0)).map(({ index, value }) => [index, value] as const));
       this.given = undefined;

@@ -134,6 +134,7 @@ export const SVM_FUZZ: FuzzVendor = {
     [0x176, [0n, 0xffff_ffff_8000_0000n]],
     [0x277, [0x0007_0406_0007_0406n, 0x0007_0106_0007_0406n, 2n]],
   ],
+  ground: 'normal, nested',
   together: [
     [
       { field: 'vmcb12.control.nested_ctl', value: '0x1' },

@@ -15,6 +15,8 @@ export interface FuzzVendor {
   readonly cpuid: ReadonlyArray<readonly [place: CpuidPlace, values: readonly number[]]>;
   /** MSRs that rules ask of, with the values to try. */
   readonly msrs: ReadonlyArray<readonly [index: number, values: readonly bigint[]]>;
+  /** The state that `together` is tried on first. */
+  readonly ground: string;
   /** Changes that one rule needs together and chance would seldom make. */
   readonly together: ReadonlyArray<readonly Change[]>;
   /** States of tests, by their name, beside the captured ones; the vCPU is then as the first of those has it. */

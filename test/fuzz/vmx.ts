@@ -1,6 +1,6 @@
 // The fuzz's tables for Intel.
 
-import { FLAG, VMCS12, VMCS12_REVISION, VMX_HEADER } from '../../lib/nested/layout.js';
+import { FLAG, HEADER, NO_ADDRESS, SHADOW_VMCS12, VMCS12, VMCS12_REVISION, VMX_HEADER, VMX_SHADOW_BYTES } from '../../lib/nested/layout.js';
 import type { RuleReason } from '../../lib/nested/rules.js';
 import { SHADOW_VMCS_GPA } from '../guests/vmx-l1/layout.js';
 import { vmxGuestMode, vmxShadow } from '../vectors/nested-states.js';
@@ -11,6 +11,8 @@ const LONG_MODE = 0x500n; // LMA LME
 const PAGED = 0x8005_0033n; // PG AM WP NE ET MP PE
 const VMXE = 0x2000n;
 const SHADOW_HEADER = 0x8000_0000 + VMCS12_REVISION;
+/** Beyond every width of physical addresses that a guest may have. */
+const BEYOND = 1n << 52n;
 /** Where the memory of both has a vmcs12's header without a shadow-VMCS indicator, and where one with it. */
 const ORDINARY_GPA = 0x6000n;
 const SHADOW_GPA = 0x5000n;
@@ -37,6 +39,47 @@ const EVENTS = [
   0x8000_0b08, 0x8000_0b0e, 0x8000_0b15, 0x8000_0315, 0x8000_0480, 0x8000_0501, 0x8000_0603, 0x8000_0700,
   0x8000_0701, 0x8000_0820, 0x8000_0c80, 0x8000_1020, 0xc000_0020,
 ];
+const GROUND = 'every control that needs another';
+/** The shadow VMCS's state comes with it. */
+const SHADOW = [set(VMCS12.secondary_vm_exec_control, 0x4022), set(VMCS12.vmcs_link_pointer, SHADOW_GPA)];
+/** One field beyond what its rule lets pass. */
+const SINGLE: readonly Change[] = [
+  set(HEADER.size, 127),
+  set(HEADER.size, 129),
+  set(HEADER.flags, FLAG.GUEST_MODE | 0x10),
+  set(HEADER.flags, FLAG.RUN_PENDING),
+  set(HEADER.format, 1),
+  set(HEADER.format, 2),
+  { smm: 1 },
+  set(VMX_HEADER.vmxon_pa, 0x1001n),
+  set(VMX_HEADER.vmxon_pa, BEYOND),
+  set(VMX_HEADER.vmcs12_pa, 0x2001n),
+  set(VMX_HEADER.vmcs12_pa, BEYOND),
+  set(VMX_HEADER.flags, 2),
+  set(VMCS12.revision_id, 1),
+  set(VMCS12.pin_based_vm_exec_control, 0),
+  set(VMCS12.pin_based_vm_exec_control, 0x37),
+  set(VMCS12.pin_based_vm_exec_control, 0x1f),
+  set(VMCS12.cpu_based_vm_exec_control, 0),
+  set(VMCS12.cpu_based_vm_exec_control, 0x9660_6172),
+  set(VMCS12.secondary_vm_exec_control, 0x8000_0000),
+  set(VMCS12.vm_exit_controls, 0),
+  set(VMCS12.vm_entry_controls, 0),
+  set(VMCS12.cr3_target_count, 5),
+  set(VMCS12.io_bitmap_a, BEYOND),
+  set(VMCS12.io_bitmap_b, 0x7001n),
+  set(VMCS12.msr_bitmap, 0x8001n),
+  set(VMCS12.virtual_apic_page_addr, 0x9001n),
+  set(VMCS12.host_cr0, 0x11),
+  set(VMCS12.host_cr4, 0x20),
+  set(VMCS12.host_cr3, BEYOND),
+  set(VMCS12.host_cs_selector, 0),
+  set(VMCS12.host_tr_selector, 0),
+  set(VMCS12.guest_cr0, 0x11),
+  set(VMCS12.guest_cr4, 0x20),
+  set(VMCS12.vmcs_link_pointer, 0x5001n),
+  set(VMCS12.guest_activity_state, 2),
+];
 const NEVER_CANONICAL = 1n << 63n;
 const IN_57_BITS = 1n << 47n;
 
@@ -44,7 +87,7 @@ export const VMX_FUZZ: FuzzVendor = {
   format: 'VMX',
   kind: 'vmx',
   constructed: [
-    ['every control that needs another', () => vmxGuestMode()],
+    [GROUND, () => vmxGuestMode()],
     ['VM entry pending', () => vmxGuestMode({ flags: FLAG.GUEST_MODE | FLAG.RUN_PENDING })],
     ['shadow VMCS', vmxShadow],
   ],
@@ -148,47 +191,57 @@ export const VMX_FUZZ: FuzzVendor = {
         0x22_0000_0000n,
         0x4022_0000_0000n,
         0x0203_7bff_0000_0002n,
+        0x0203_7bfd_0000_0002n,
         -1n & 0xffff_ffff_ffff_ffffn,
       ],
     ],
     [0x48c, [0x0f01_0633_4041n, 0x0f01_0613_4041n, 0x0f01_0633_0041n, 0x0f01_0633_4001n, 0x0f01_0633_41c1n]],
-    [0x48d, [0x7f_0000_0016n, 0x3f_0000_0016n, 0x16_0000_0016n, 0x7f_0000_0017n, 0xff_0000_0016n]],
+    [0x48d, [0x7f_0000_0016n, 0x5f_0000_0036n, 0x3f_0000_0016n, 0x16_0000_0016n, 0x7f_0000_0017n, 0xff_0000_0016n]],
     [0x48e, [0xf7f9_fffe_0400_6172n, 0xf7f9_fffe_0401_e172n, 0xf7f1_fffe_0400_6172n]],
     [0x48f, [0x007f_ffff_0003_6dfbn, 0x003f_ffff_0003_6dfbn, 0x007f_ffff_0003_6fffn]],
     [0x490, [0xf3ff_0000_11fbn, 0x93ff_0000_11fbn, 0xf3ff_0000_13fbn]],
     [0x491, [1n, 0n, 2n]],
   ],
+  ground: GROUND,
   together: [
-    [{ smm: 1 }, { field: 'flags', value: '0x0' }, { field: 'hdr.vmx.smm.flags', value: '0x2' }],
-    [{ smm: 1 }, { field: 'flags', value: '0x0' }, { field: 'hdr.vmx.smm.flags', value: '0x3' }],
-    [{ smm: 1 }, { field: 'flags', value: '0x0' }, { field: 'hdr.vmx.smm.flags', value: '0x1' }],
+    ...SINGLE.map((change) => [change]),
+    [set(HEADER.flags, 0), set(VMX_HEADER.vmxon_pa, NO_ADDRESS)],
+    [set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 4)],
+    [set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 2)],
+    [set(HEADER.size, VMX_SHADOW_BYTES), ...SHADOW],
+    [set(HEADER.size, VMX_SHADOW_BYTES), ...SHADOW, set(SHADOW_VMCS12.revision_id, SHADOW_HEADER)],
+    [set(HEADER.size, VMX_SHADOW_BYTES), ...SHADOW, set(SHADOW_VMCS12.revision_id, VMCS12_REVISION)],
+    [{ smm: 1 }, set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 0x2)],
+    [{ smm: 1 }, set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 0x3)],
+    [{ smm: 1 }, set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 0x1)],
     [
-      { field: 'flags', value: '0x0' },
-      set(VMX_HEADER.vmxon_pa, 0xffff_ffff_ffff_ffffn),
-      set(VMX_HEADER.vmcs12_pa, 0xffff_ffff_ffff_ffffn),
+      set(HEADER.flags, 0),
+      set(VMX_HEADER.vmxon_pa, NO_ADDRESS),
+      set(VMX_HEADER.vmcs12_pa, NO_ADDRESS),
     ],
     [
-      { field: 'flags', value: '0x4' },
-      set(VMX_HEADER.vmxon_pa, 0xffff_ffff_ffff_ffffn),
-      set(VMX_HEADER.vmcs12_pa, 0xffff_ffff_ffff_ffffn),
+      set(HEADER.flags, FLAG.EVMCS),
+      set(VMX_HEADER.vmxon_pa, NO_ADDRESS),
+      set(VMX_HEADER.vmcs12_pa, NO_ADDRESS),
     ],
     [
-      { field: 'flags', value: '0x4' },
-      set(VMX_HEADER.vmxon_pa, 0xffff_ffff_ffff_ffffn),
-      set(VMX_HEADER.vmcs12_pa, 0xffff_ffff_ffff_ffffn),
+      set(HEADER.flags, FLAG.EVMCS),
+      set(VMX_HEADER.vmxon_pa, NO_ADDRESS),
+      set(VMX_HEADER.vmcs12_pa, NO_ADDRESS),
       { cpuid: [1, 0, 'ecx', 5, 1], value: '0x0' },
     ],
-    [set(VMX_HEADER.vmxon_pa, 0xffff_ffff_ffff_ffffn), { field: 'hdr.vmx.smm.flags', value: '0x2' }],
-    [set(VMX_HEADER.vmxon_pa, 0xffff_ffff_ffff_ffffn), set(VMX_HEADER.vmcs12_pa, 0xffff_ffff_ffff_ffffn)],
-    [{ field: 'flags', value: '0x0' }, set(VMX_HEADER.vmcs12_pa, 0xffff_ffff_ffff_ffffn)],
+    [set(VMX_HEADER.vmxon_pa, NO_ADDRESS), set(VMX_HEADER['smm.flags'], 0x2)],
+    [set(VMX_HEADER.vmxon_pa, NO_ADDRESS), set(VMX_HEADER.vmcs12_pa, NO_ADDRESS)],
+    [set(HEADER.flags, 0), set(VMX_HEADER.vmcs12_pa, NO_ADDRESS)],
     [
-      { field: 'flags', value: '0x0' },
-      { field: 'size', value: '0x80' },
-      set(VMX_HEADER.vmcs12_pa, 0xffff_ffff_ffff_ffffn),
+      set(HEADER.flags, 0),
+      set(HEADER.size, 128),
+      set(VMX_HEADER.vmcs12_pa, NO_ADDRESS),
     ],
     [{ cpuid: [1, 0, 'ecx', 5, 1], value: '0x0' }],
-    [{ field: 'hdr.vmx.smm.flags', value: '0x3' }],
+    [set(VMX_HEADER['smm.flags'], 0x3)],
     [set(VMX_HEADER.vmcs12_pa, 0x1000n), set(VMX_HEADER.vmxon_pa, 0x1000n)],
+    [set(VMCS12.pin_based_vm_exec_control, 0x1f), set(VMCS12.cpu_based_vm_exec_control, 0x9660_6172)],
     [secondary(0x11)],
     [secondary(0x202), pin(0), set(VMCS12.pin_based_vm_exec_control, 0x3e)],
     [secondary(0x102), set(VMCS12.cpu_based_vm_exec_control, 0x9600_6172)],
@@ -272,16 +325,16 @@ export const VMX_FUZZ: FuzzVendor = {
     [entry(4), set(VMCS12.guest_ia32_debugctl, 0x8000n)],
     [entry(4), set(VMCS12.guest_ia32_debugctl, 3n)],
     [entry(0x4000), set(VMCS12.guest_ia32_pat, 2n)],
-    [entry(0x4000), set(VMCS12.guest_ia32_pat, 0x0007_0106_0007_0406n), { field: 'flags', value: '0x3' }],
+    [entry(0x4000), set(VMCS12.guest_ia32_pat, 0x0007_0106_0007_0406n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
     [entry(0x2000), set(VMCS12.guest_ia32_perf_global_ctrl, 1n)],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x1500n), { field: 'flags', value: '0x3' }],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0xd01n), { field: 'flags', value: '0x3' }],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x100n), { field: 'flags', value: '0x3' }],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x400n), { field: 'flags', value: '0x3' }],
+    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x1500n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
+    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0xd01n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
+    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x100n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
+    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x400n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
     [
       entry(0x8000),
       set(VMCS12.guest_ia32_efer, 0xd00n),
-      { field: 'flags', value: '0x3' },
+      set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
       { cpuid: [0x8000_0001, 0, 'edx', 20, 1], value: '0x0' },
     ],
     [set(VMCS12.guest_cr4, VMXE)],
@@ -301,6 +354,22 @@ export const VMX_FUZZ: FuzzVendor = {
     [{ cpuid: [1, 0, 'ecx', 6, 1], value: '0x1' }, set(VMCS12.host_cr4, 0x6020n)],
     [{ cpuid: [1, 0, 'ecx', 6, 1], value: '0x1' }, set(VMCS12.guest_cr4, 0x6020n)],
     [{ cpuid: [7, 0, 'ecx', 3, 1], value: '0x1' }, set(VMCS12.guest_cr4, 0x40_2020n)],
+    // In FIXED0, and by CPUID not in FIXED1; as for controls, the first counts.
+    [
+      { cpuid: [1, 0, 'edx', 6, 1], value: '0x0' },
+      { msr: '0x488', value: '0x2020' },
+    ],
+    [
+      { cpuid: [1, 0, 'edx', 6, 1], value: '0x0' },
+      { msr: '0x488', value: '0x2020' },
+      set(VMCS12.host_cr4, VMXE),
+    ],
+    [{ msr: '0x48d', value: '0x5f00000036' }],
+    [
+      { msr: '0x48d', value: '0x5f00000036' },
+      set(VMCS12.pin_based_vm_exec_control, 0x1f),
+      set(VMCS12.secondary_vm_exec_control, 0),
+    ],
     [{ msr: '0x3a', value: '0x0' }],
   ],
   unreachable: new Map<RuleReason, string>([

@@ -2,7 +2,7 @@
 // them (vmx_set_vmx_msr), and what follows the guest's CPUID (nested_vmx_cr_fixed1_bits_update,
 // vmx_adjust_secondary_exec_control). Used by vmx.ts.
 
-import { VMX_MSR } from '../../nested/vmx-conditions.js';
+import { legalFixed, VMX_MSR } from '../../nested/vmx-conditions.js';
 import { cpuidRegister } from '../cpuid.js';
 import type { VcpuState } from './vcpu-state.js';
 
@@ -169,15 +169,13 @@ export class VmxCapabilities {
     return (Number((this.get(VMX_MSR.MISC) & MISC.MSR_LIST) >> 25n) + 1) * 512;
   }
 
-  /** fixed_bits_valid of CR0, but for `waived` bits that must be 1. */
+  /** nested_host_cr0_valid; nested_guest_cr0_valid, with `waived` bits that must be 1 otherwise. */
   allowsCr0(cr0: bigint, waived: bigint): boolean {
-    return (
-      (this.get(VMX_MSR.CR0_FIXED0) & ~waived & ~cr0) === 0n && (cr0 & ~this.get(VMX_MSR.CR0_FIXED1)) === 0n
-    );
+    return legalFixed(this.values(), 'CR0', cr0, waived);
   }
 
   allowsCr4(cr4: bigint): boolean {
-    return (this.get(VMX_MSR.CR4_FIXED0) & ~cr4) === 0n && (cr4 & ~this.get(VMX_MSR.CR4_FIXED1)) === 0n;
+    return legalFixed(this.values(), 'CR4', cr4);
   }
 
   /** vmx_vcpu_after_set_cpuid. */

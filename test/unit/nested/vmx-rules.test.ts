@@ -106,6 +106,12 @@ describe('kernels take', () => {
           set(VMCS12.posted_intr_desc_addr, 1n),
         ),
       ],
+      [
+        'fixed bits that the guest lost with its CPUID',
+        set(VMCS12.host_cr4, 0x2020n),
+        { vmxCapabilityMsrs: new Map(VMX_VCPU.vmxCapabilityMsrs).set(0x488, 0x2020n).set(0x489, 0x36_27dfn) },
+      ],
+      ['controls that a restore made fixed and took away', pin(0), withMsr(0x48d, 0x5f_0000_0036n)],
       ['CR3 targets as many as there are', set32(VMCS12.cr3_target_count, 4), withMsr(0x485, 0x2004_0065n)],
       ['virtual x2APIC mode with the TPR shadow', secondary(1 << 4)],
       ['virtual APIC accesses', secondary(1)],
