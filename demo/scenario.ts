@@ -7,6 +7,7 @@ import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 import { type Counters, createGuest, NORMAL, readCounters } from '../test/guests/guest.js';
 import { startVcpud, type VcpudProcess } from '../test/harness/vcpud-process.js';
 import { countersOf, Watcher } from '../test/harness/watcher.js';
+import { Phases } from './phases.js';
 
 const VM = 'demo';
 
@@ -27,29 +28,19 @@ export interface DemoResult {
 const round = (ms: number): number => Math.round(ms * 10) / 10;
 
 async function demo(say: (line: string) => void): Promise<DemoResult> {
-  const phases: Array<{ name: string; ms: number }> = [];
-  const phase = (name: string, ms: number, what: string) => {
-    phases.push({ name, ms: round(ms) });
-    say(`${name.padEnd(8)} ${round(ms).toFixed(1).padStart(9)} ms  ${what}`);
-  };
-  const timed = async <T>(name: string, what: string, task: () => Promise<T>): Promise<T> => {
-    const since = performance.now();
-    const result = await task();
-    phase(name, performance.now() - since, what);
-    return result;
-  };
+  const phases = new Phases(say);
   const vcpuds: VcpudProcess[] = [];
   try {
-    await timed('serve', 'two vcpud processes listen on their sockets', async () => {
+    await phases.timed('serve', 'two vcpud processes listen on their sockets', async () => {
       vcpuds.push(...(await Promise.all([startVcpud(), startVcpud()])));
     });
     const [{ client: source }, { client: destination }] = vcpuds as [VcpudProcess, VcpudProcess];
     const host = (await source.host.GetHost({})).host;
-    await timed('create', 'a VM at the source, with an L1 hypervisor in it', () =>
+    await phases.timed('create', 'a VM at the source, with an L1 hypervisor in it', () =>
       createGuest(source, VM, NORMAL, 1),
     );
     const sourceWatcher = new Watcher(source, VM);
-    await timed('run', 'L1 has started L2, and L2 counts', async () => {
+    await phases.timed('run', 'L1 has started L2, and L2 counts', async () => {
       await source.vm.RunVm({ name: `vms/${VM}` });
       await sourceWatcher.until('L2 to count', ({ lines }) =>
         lines.find(({ text }) => countersOf(text) !== undefined),
@@ -81,7 +72,7 @@ async function demo(say: (line: string) => void): Promise<DemoResult> {
       },
       onPhase: (name, ms) => {
         if (name === 'create') destinationWatcher = new Watcher(destination, VM);
-        phase(name === 'create' ? 'prepare' : name, ms, notes[name]);
+        phases.add(name === 'create' ? 'prepare' : name, ms, notes[name]);
       },
     });
     if (before === undefined || destinationWatcher === undefined) throw new Error('nothing was moved');
@@ -105,7 +96,7 @@ async function demo(say: (line: string) => void): Promise<DemoResult> {
       l1: { before: String(last.l1Count), after: String(first.l1) },
       l2: { before: String(last.l2Count), after: String(first.l2) },
       blackout_ms: round(first.time - pausedAt),
-      phases,
+      phases: phases.all,
       // migrate() has thrown where memory or state, read back, were not what left the source.
       verified: wentOn,
     };

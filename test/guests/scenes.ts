@@ -17,7 +17,7 @@ import { VMCS_GPA, VMXON_GPA } from './vmx-l1/layout.js';
 /** svm-l1 runs on CPUs with SVM, vmx-l1 on those with VMX. */
 export type GuestKind = 'svm' | 'vmx';
 
-/** What KVM_GET_NESTED_STATE gives of vCPU 0 while the scene lasts. */
+/** What KVM_GET_NESTED_STATE gives of vCPU 0 at the scene's gate, else in L2, else when the guest has stopped. */
 export interface NestedShape {
   readonly bytes: number;
   /** Of the header: exactly these. */
@@ -33,8 +33,9 @@ export interface NestedShape {
 export interface Scene {
   /** PARAMETER.scene. */
   readonly number: number;
-  /** The counter that goes up while the gate is shut; undefined where the scene has no gate. */
-  readonly gate: keyof typeof COUNTER | undefined;
+  /** Goes up while the scene lasts: at its gate, where it has one. Undefined where the guest stops by itself. */
+  readonly counter: keyof typeof COUNTER | undefined;
+  readonly gate: boolean;
   /** Undefined where that L1 has no such scene. */
   readonly svm: NestedShape | undefined;
   readonly vmx: NestedShape | undefined;
@@ -59,43 +60,60 @@ const VMCS_CURRENT: NestedShape = { ...VMXON_ALONE, bytes: VMX_CURRENT_BYTES, vm
 const VMX_IN_L2: NestedShape = { ...VMCS_CURRENT, flags: ['GUEST_MODE'] };
 const WITH_TIMER: NestedShape = { ...VMX_IN_L2, headerFlags: ['PREEMPTION_TIMER_DEADLINE'] };
 
-/** With a gate, `svm` and `vmx` are what is caught at it; without, what is caught while L2 counts, or at the scene's end. */
 export const SCENES = {
   /** L2 counts and calls L1, for ever. */
-  normal: { number: 0, gate: undefined, svm: SVM_IN_L2, vmx: VMX_IN_L2 },
+  normal: { number: 0, counter: 'l2Count', gate: false, svm: SVM_IN_L2, vmx: VMX_IN_L2 },
   /** As normal; after each VMMCALL's #VMEXIT L1 passes the gate with GIF=0, outside guest mode. */
-  gifClear: { number: 1, gate: 'l1Spin', svm: { bytes: HEADER_BYTES, flags: [] }, vmx: undefined },
+  gifClear: {
+    number: 1,
+    counter: 'l1Spin',
+    gate: true,
+    svm: { bytes: HEADER_BYTES, flags: [] },
+    vmx: undefined,
+  },
   /** As normal; after each VM exit L1 passes the gate, outside guest mode, with the launched VMCS current. */
-  launchedVmcs: { number: 1, gate: 'l1Spin', svm: undefined, vmx: VMCS_CURRENT },
+  launchedVmcs: { number: 1, counter: 'l1Spin', gate: true, svm: undefined, vmx: VMCS_CURRENT },
   /**
    * L2 is entered with an interrupt pending, V_IRQ or one for which L1 awaits the interrupt window, waits at the gate
    * with IF=0, takes it once, goes on as normal.
    */
-  virtualInterrupt: { number: 2, gate: 'l2Spin', svm: SVM_IN_L2, vmx: VMX_IN_L2 },
+  virtualInterrupt: { number: 2, counter: 'l2Spin', gate: true, svm: SVM_IN_L2, vmx: VMX_IN_L2 },
   /** Before every increment L2 takes a #PF in an OUTSB that L1 does not intercept, so that L0 emulates it. */
-  pageFault: { number: 3, gate: undefined, svm: SVM_IN_L2, vmx: VMX_IN_L2 },
+  pageFault: { number: 3, counter: 'l2Count', gate: false, svm: SVM_IN_L2, vmx: VMX_IN_L2 },
   /** L1 executes CLI, HLT. */
-  halt: { number: 4, gate: undefined, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
+  halt: { number: 4, counter: undefined, gate: false, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
   /** L1 triple-faults. */
-  tripleFault: { number: 5, gate: undefined, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
+  tripleFault: { number: 5, counter: undefined, gate: false, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
   /** L1 writes one byte to UNHANDLED_PORT, then halts. */
-  unhandledPort: { number: 6, gate: undefined, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
+  unhandledPort: { number: 6, counter: undefined, gate: false, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
   /** L1 reads four bytes at UNBACKED_GPA, then halts. */
-  unbackedRead: { number: 7, gate: undefined, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
+  unbackedRead: { number: 7, counter: undefined, gate: false, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
   /** L1 counts l1_spin in long mode for ever; EFER.SVME, or CR4.VMXE, stays 0. */
-  withoutL2: { number: 8, gate: undefined, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
+  withoutL2: { number: 8, counter: 'l1Spin', gate: false, svm: SVM_OUTSIDE, vmx: VMX_OUTSIDE },
   /** L1 passes the gate after VMXON, before any VMCS is current; then as normal. */
-  vmxonAlone: { number: 9, gate: 'l1Spin', svm: undefined, vmx: VMXON_ALONE },
+  vmxonAlone: { number: 9, counter: 'l1Spin', gate: true, svm: undefined, vmx: VMXON_ALONE },
   /** L1 passes the gate after VMCLEAR of the VMCS that was current; then as normal. */
-  vmcsCleared: { number: 10, gate: 'l1Spin', svm: undefined, vmx: VMXON_ALONE },
+  vmcsCleared: { number: 10, counter: 'l1Spin', gate: true, svm: undefined, vmx: VMXON_ALONE },
   /** L1 passes the gate with the VMCS current and written, before VMLAUNCH; then as normal. */
-  vmcsCurrent: { number: 11, gate: 'l1Spin', svm: undefined, vmx: VMCS_CURRENT },
+  vmcsCurrent: { number: 11, counter: 'l1Spin', gate: true, svm: undefined, vmx: VMCS_CURRENT },
   /** As normal, with a shadow VMCS linked, in which L2 keeps its count by VMWRITE and VMREAD. */
-  shadowVmcs: { number: 12, gate: undefined, svm: undefined, vmx: { ...VMX_IN_L2, bytes: VMX_SHADOW_BYTES } },
+  shadowVmcs: {
+    number: 12,
+    counter: 'l2Count',
+    gate: false,
+    svm: undefined,
+    vmx: { ...VMX_IN_L2, bytes: VMX_SHADOW_BYTES },
+  },
   /** As normal, with the VMX-preemption timer armed with its longest value. */
-  preemptionTimer: { number: 13, gate: undefined, svm: undefined, vmx: WITH_TIMER },
+  preemptionTimer: { number: 13, counter: 'l2Count', gate: false, svm: undefined, vmx: WITH_TIMER },
   /** As normal, with the VMX-preemption timer armed with a short value; L1 counts its exits and arms it again. */
-  preemptionTimerExpiring: { number: 14, gate: undefined, svm: undefined, vmx: WITH_TIMER },
+  preemptionTimerExpiring: {
+    number: 14,
+    counter: 'l1TimerCount',
+    gate: false,
+    svm: undefined,
+    vmx: WITH_TIMER,
+  },
 } as const satisfies Readonly<Record<string, Scene>>;
 
 export type SceneName = keyof typeof SCENES;

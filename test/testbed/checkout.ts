@@ -1,4 +1,4 @@
-// The service's own build, as the Intel host has it: dist, the packages it depends on, protos and the guests' programs,
+// The service's own build, as the Intel host has it: dist, the packages it depends on, protos, the guests' programs and captured states,
 // at the same paths as here. Called by intel-host.ts.
 
 import { readdir, readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { TestbedProblem } from './problem.js';
 /** What a program needs at run time; declarations, source maps and sources of packages are most of their bytes. */
 const NEEDED = /\.(js|cjs|mjs|json|node|proto|bin)$/;
 
-const FOLDERS: readonly string[] = ['dist', 'protos', 'test/guests'];
+const FOLDERS: readonly string[] = ['dist', 'protos', 'test/guests', 'test/vectors'];
 
 /** The folder that holds this project, whether this file runs from dist or from the sources. */
 export async function checkoutRoot(): Promise<string> {

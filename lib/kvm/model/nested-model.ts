@@ -4,6 +4,7 @@
 // Answers are the kernel's: 0 or more, or a negative errno (errno.ts). Nothing here throws for what a caller did.
 
 import type { NestedFormat } from '../../nested/layout.js';
+import type { VcpuFacts } from '../../nested/rule.js';
 import type { VcpuState } from './vcpu-state.js';
 
 /** kvm_x86_nested_ops, as far as ioctls reach it. */
@@ -18,6 +19,8 @@ export interface NestedModel {
   get(buffer: Buffer, userBytes: number): number;
   /** set_state, after the checks that both vendors share: 0, a positive VM-entry failure, or -errno. */
   set(buffer: Buffer): number;
+  /** What the rules ask of the vCPU as it is now. */
+  facts(): VcpuFacts;
   /** leave_nested: out of L2 (and, on VMX, out of VMX operation), registers as they are. */
   leave(): void;
 }

@@ -19,7 +19,7 @@ import {
   VMCB12_CONTROL,
   VMCB12_SAVE,
 } from '../../nested/layout.js';
-import type { KernelFacts } from '../../nested/rule.js';
+import type { KernelFacts, VcpuFacts } from '../../nested/rule.js';
 import { explainRefusal } from '../../nested/rules.js';
 import { EINVAL } from './errno.js';
 import { checkedMsr, isCanonical, isValidPat, maskedMsr } from './msrs.js';
@@ -213,12 +213,16 @@ class SvmModel implements VendorModel {
     return bytes;
   }
 
+  facts(): VcpuFacts {
+    return this.vcpu.facts(NO_MSRS);
+  }
+
   /** svm_set_nested_state. All but one of its checks come before it changes anything. */
   set(buffer: Buffer): number {
     const state = Buffer.alloc(MIN_BUFFER_BYTES);
     buffer.copy(state, 0, 0, Math.min(buffer.length, HEADER_BYTES + PAGE_BYTES));
     const view = viewOf(state);
-    const refusal = explainRefusal(state, this.vcpu.facts(NO_MSRS), this.kernel);
+    const refusal = explainRefusal(state, this.facts(), this.kernel);
     if (refusal !== undefined && refusal.reason !== 'SVM_L2_CR3_ILLEGAL') return EINVAL;
     const flags = read(view, HEADER.flags);
     if ((flags & FLAG.GUEST_MODE) === 0) {

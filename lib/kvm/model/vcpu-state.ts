@@ -97,6 +97,8 @@ export class VcpuState {
   /** What the rules ask of that CPUID. */
   cpuidFacts: CpuidFacts = cpuidFacts(this.cpuid);
 
+  private view: VcpuFacts | undefined;
+
   constructor(index: number, vm: VmContext, tscKhz: number) {
     this.index = index;
     this.vm = vm;
@@ -111,19 +113,38 @@ export class VcpuState {
   setCpuid(entries: Buffer): void {
     this.cpuid = entries;
     this.cpuidFacts = cpuidFacts(entries);
+    this.view = undefined;
   }
 
-  /** What the rules ask of this vCPU. `vmxCapabilityMsrs`: as the vendor's model holds them; empty on AMD. */
+  /**
+   * What the rules ask of this vCPU: a view, which follows it until its CPUID is set again. `vmxCapabilityMsrs`: as the
+   * vendor's model holds them; empty on AMD.
+   */
   facts(vmxCapabilityMsrs: ReadonlyMap<number, bigint>): VcpuFacts {
-    return {
-      ...this.cpuidFacts,
-      efer: this.efer,
-      cr0: this.cr0,
-      cr3: this.cr3,
-      cr4: this.cr4,
-      inSmm: this.smm,
-      vmxCapabilityMsrs,
-      readGuest: (gpa, bytes) => this.vm.readGuest(gpa, bytes),
-    };
+    if (this.view?.vmxCapabilityMsrs !== vmxCapabilityMsrs) this.view = liveFacts(this, vmxCapabilityMsrs);
+    return this.view;
   }
+}
+
+function liveFacts(state: VcpuState, vmxCapabilityMsrs: ReadonlyMap<number, bigint>): VcpuFacts {
+  return {
+    ...state.cpuidFacts,
+    vmxCapabilityMsrs,
+    readGuest: (gpa, bytes) => state.vm.readGuest(gpa, bytes),
+    get efer() {
+      return state.efer;
+    },
+    get cr0() {
+      return state.cr0;
+    },
+    get cr3() {
+      return state.cr3;
+    },
+    get cr4() {
+      return state.cr4;
+    },
+    get inSmm() {
+      return state.smm;
+    },
+  };
 }

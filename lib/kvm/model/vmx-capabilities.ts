@@ -87,6 +87,7 @@ export class VmxCapabilities {
   readonly indices: readonly number[];
   private readonly offered: ReadonlyMap<number, bigint>;
   private readonly held: Map<number, bigint>;
+  private view: ReadonlyMap<number, bigint> | undefined;
 
   constructor(featureMsrs: ReadonlyMap<number, bigint>) {
     this.offered = new Map(
@@ -102,15 +103,21 @@ export class VmxCapabilities {
     return made === undefined ? (this.held.get(index) ?? 0n) : this.get(made[0]) | made[1];
   }
 
-  /** All of them, as the rules ask for them. */
+  /** All of them, as the rules ask for them: the same map until one changes. */
   values(): ReadonlyMap<number, bigint> {
-    return new Map(this.indices.map((index) => [index, this.read(index)]));
+    this.view ??= new Map(this.indices.map((index) => [index, this.read(index)]));
+    return this.view;
+  }
+
+  private hold(index: number, value: bigint): void {
+    this.held.set(index, value);
+    this.view = undefined;
   }
 
   /** vmx_set_vmx_msr, out of VMX operation: whether it took the value. */
   write(index: number, value: bigint): boolean {
     if (!this.mayHold(index, value)) return false;
-    this.held.set(index, value);
+    this.hold(index, value);
     return true;
   }
 
@@ -184,10 +191,10 @@ export class VmxCapabilities {
       if ((offered & control) === 0n) continue; // the CPU has it not
       secondary = anyOf.some((features) => features.every(has)) ? secondary | control : secondary & ~control;
     }
-    this.held.set(VMX_MSR.PROCBASED_CTLS2, secondary);
+    this.hold(VMX_MSR.PROCBASED_CTLS2, secondary);
     if (!cpuidFacts.hasVmx) return;
-    this.held.set(VMX_MSR.CR0_FIXED1, LOW);
-    this.held.set(
+    this.hold(VMX_MSR.CR0_FIXED1, LOW);
+    this.hold(
       VMX_MSR.CR4_FIXED1,
       CR4_FIXED1_BY_CPUID.filter(([, feature]) => has(feature)).reduce(
         (bits, [cr4]) => bits | cr4,

@@ -23,7 +23,7 @@ import {
   VMX_HEADER_FLAG,
   VMX_SHADOW_BYTES,
 } from '../../nested/layout.js';
-import { hasFlag, type KernelFacts } from '../../nested/rule.js';
+import { hasFlag, type KernelFacts, type VcpuFacts } from '../../nested/rule.js';
 import { explainRefusal } from '../../nested/rules.js';
 import {
   CR4 as CR4_BITS,
@@ -80,9 +80,11 @@ const segmentFields = (name: GuestSegment) => ({
 });
 const SEGMENT_NAMES: readonly GuestSegment[] = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
 
-/** What VM entry takes from a vmcs12, and what KVM_GET_NESTED_STATE reads back (sync_vmcs02_to_vmcs12_rare). */
+/** What KVM_GET_NESTED_STATE reads back, also where L2 was left since (sync_vmcs02_to_vmcs12_rare). */
 const RARE_FIELDS: readonly NumberField[] = [
-  ...SEGMENT_NAMES.flatMap((name) => Object.values(segmentFields(name))),
+  ...SEGMENT_NAMES.flatMap((name) => Object.values(segmentFields(name))).filter(
+    (field) => field !== VMCS12.guest_cs_ar_bytes && field !== VMCS12.guest_ss_ar_bytes,
+  ),
   VMCS12.guest_gdtr_limit,
   VMCS12.guest_gdtr_base,
   VMCS12.guest_idtr_limit,
@@ -93,6 +95,8 @@ const RARE_FIELDS: readonly NumberField[] = [
 /** What VM entry takes beside (prepare_vmcs02_rare, prepare_vmcs02). */
 const ENTERED_FIELDS: readonly NumberField[] = [
   ...RARE_FIELDS,
+  VMCS12.guest_cs_ar_bytes,
+  VMCS12.guest_ss_ar_bytes,
   VMCS12.guest_sysenter_cs,
   VMCS12.guest_sysenter_esp,
   VMCS12.guest_sysenter_eip,
@@ -310,8 +314,7 @@ class VmxModel implements VendorModel {
     const state = Buffer.alloc(MIN_BUFFER_BYTES);
     buffer.copy(state, 0, 0, MIN_BUFFER_BYTES);
     const view = viewOf(state);
-    const facts = { ...this.vcpu.facts(this.capabilities.values()), cr4: this.cr4OfL1() };
-    const refusal = explainRefusal(state, facts, this.kernel);
+    const refusal = explainRefusal(state, this.facts(), this.kernel);
     const stage = refusal === undefined ? undefined : vmxRefusalStage(refusal.reason);
     if (stage === 'nothing') return EINVAL;
 
@@ -345,9 +348,11 @@ class VmxModel implements VendorModel {
     return 0;
   }
 
-  /** CR4 once L2 is left: what L1's addresses are measured by. */
-  private cr4OfL1(): bigint {
-    return this.vcpu.guestMode ? (this.operation?.vmcs12.get(VMCS12.host_cr4) ?? 0n) : this.vcpu.cr4;
+  /** CR4 is what it will be once L2 is left: L1's addresses are measured by it. */
+  facts(): VcpuFacts {
+    const facts = this.vcpu.facts(this.capabilities.values());
+    const vmcs12 = this.vcpu.guestMode ? this.operation?.vmcs12 : undefined;
+    return vmcs12 === undefined ? facts : { ...facts, cr4: vmcs12.get(VMCS12.host_cr4) };
   }
 
   /** enter_vmx_operation. */
