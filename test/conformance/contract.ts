@@ -1,17 +1,19 @@
 // What vcpud refuses, for every rpc there is: each entry is a call, or a few that are alike, and what comes of them.
 // contract-rows.ts asks them; a unit test sees to it that each error that protos/ promises has one.
 
-import {
-  HEADER_BYTES,
-  type NestedFormat,
-  VMCB12_CONTROL,
-  VMCB12_SAVE,
-  VMX_HEADER,
-} from '../../lib/nested/layout.js';
+import { HEADER_BYTES, type NestedFormat, VMCB12_CONTROL, VMX_HEADER } from '../../lib/nested/layout.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
-import { type Need, onFormat, runningGuests, withNested, withoutNested } from './facing.js';
+import {
+  type Need,
+  onFormat,
+  onModel,
+  runningGuests,
+  withCapability,
+  withNested,
+  withoutNested,
+} from './facing.js';
 import { CPUID, EVENTS, MSR_ENTRY, SREGS } from './kvm-layout.js';
 import { changed, withNestedState } from './vcpu-facts.js';
 
@@ -223,7 +225,11 @@ const CREATE: readonly Wrong[] = [
   badVm('2^32-1 vCPUs', { vcpuCount: 0xffff_ffff }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
   badVm('a PIT without an irqchip', { pit: true }, 'DEVICES_INVALID', 'vm.pit'),
   badRegions('no memory', [], 'vm.memory_regions'),
-  badRegions('33 regions', Array.from({ length: 33 }, (_, i) => region(i * 0x1000, 0x1000)), 'vm.memory_regions'),
+  badRegions(
+    '33 regions',
+    Array.from({ length: 33 }, (_, i) => region(i * 0x1000, 0x1000)),
+    'vm.memory_regions',
+  ),
   badRegions('a region that is not in whole pages', [region(0x800, 0x1000)], 'vm.memory_regions[0]'),
   badRegions('a region of half a page', [REGION, region(0x1000, 0x800)], 'vm.memory_regions[1]'),
   badRegions('an empty region', [region(0, 0)], 'vm.memory_regions[0]'),
@@ -276,14 +282,24 @@ const onStill =
 
 const MEMORY: readonly Wrong[] = [
   ...UNBACKED.flatMap(([what, gpa, bytes]): Wrong[] => [
-    { rpc: 'ReadMemory', what: `a range that ${what}`, calls: onStill({ gpa, sizeBytes: bytes }), ...notBacked(gpa) },
+    {
+      rpc: 'ReadMemory',
+      what: `a range that ${what}`,
+      calls: onStill({ gpa, sizeBytes: bytes }),
+      ...notBacked(gpa),
+    },
     {
       rpc: 'WriteMemory',
       what: `data that ${what}`,
       calls: onStill({ gpa, data: Buffer.alloc(bytes) }),
       ...notBacked(gpa),
     },
-    { rpc: 'WriteMemory', what: `zeroes that ${what}`, calls: onStill({ gpa, zeroBytes: bytes }), ...notBacked(gpa) },
+    {
+      rpc: 'WriteMemory',
+      what: `zeroes that ${what}`,
+      calls: onStill({ gpa, zeroBytes: bytes }),
+      ...notBacked(gpa),
+    },
   ]),
   {
     rpc: 'ReadMemory',
@@ -327,6 +343,52 @@ const MEMORY: readonly Wrong[] = [
 ];
 
 // ---------------------------------------------------------------------------------------------------------
+// Whole states, one part of which is changed
+
+/** A way to send one changed vCPU state: by SetVcpuState, and as one of SetVmState's. */
+const STATE_SETTERS: ReadonlyArray<{
+  readonly rpc: string;
+  readonly path: string;
+  readonly vcpu: number;
+  readonly wrap: (state: VcpuState__Output, world: World) => object;
+}> = [
+  {
+    rpc: 'SetVcpuState',
+    path: 'state',
+    vcpu: 0,
+    wrap: (state, { still }) => ({ name: vcpuOf(still), state }),
+  },
+  {
+    // The second vCPU's: the first one has been given its own by the time that the kernel refuses.
+    rpc: 'SetVmState',
+    path: 'state.vcpus[1]',
+    vcpu: 1,
+    wrap: (state, { still, stillState }) => {
+      const [first] = stillState.vcpus;
+      return { name: vmOf(still), state: { ...stillState, vcpus: [first, state] } };
+    },
+  },
+];
+
+type Refusal = Pick<Wrong, 'code' | 'reason' | 'field' | 'subject' | 'metadata'>;
+
+/** One entry a setter, of a change to a vCPU's state. */
+function stateWrongs(
+  what: string,
+  needs: readonly Need[],
+  change: (state: VcpuState__Output) => VcpuState__Output,
+  refusal: (path: string) => Refusal,
+): Wrong[] {
+  return STATE_SETTERS.map(({ rpc, path, vcpu, wrap }) => ({
+    rpc,
+    what,
+    needs,
+    calls: once((world) => wrap(change(world.stillState.vcpus[vcpu] as VcpuState__Output), world)),
+    ...refusal(path),
+  }));
+}
+
+// ---------------------------------------------------------------------------------------------------------
 // Nested states
 
 const PLAIN = {
@@ -344,13 +406,21 @@ interface RefusedNested {
 }
 
 const refusedByVcpud = (reason: string, metadata: Wrong['metadata'] = { source: 'vcpud' }) => {
-  return (path: string) => ({ ...invalid(reason, `${path}:bytes`), metadata: { errno: 'EINVAL', ...metadata } });
+  return (path: string) => ({
+    ...invalid(reason, `${path}:bytes`),
+    metadata: { errno: 'EINVAL', ...metadata },
+  });
 };
 
 /** Nested states that no vCPU of the host can be given, and why. */
 const REFUSED_NESTED: readonly RefusedNested[] = [
   ...(['SVM', 'VMX'] as const).flatMap((format): RefusedNested[] => [
-    { what: 'no byte of nested state', format, bytes: () => Buffer.alloc(0), refusal: refusedByVcpud('NESTED_STATE_EMPTY') },
+    {
+      what: 'no byte of nested state',
+      format,
+      bytes: () => Buffer.alloc(0),
+      refusal: refusedByVcpud('NESTED_STATE_EMPTY'),
+    },
     {
       what: 'half a header',
       format,
@@ -380,7 +450,8 @@ const REFUSED_NESTED: readonly RefusedNested[] = [
   {
     what: 'vmxon_pa 1',
     format: 'VMX',
-    bytes: () => changed(vmxGuestMode(), (copy) => void copy.writeBigUInt64LE(1n, VMX_HEADER.vmxon_pa.offset)),
+    bytes: () =>
+      changed(vmxGuestMode(), (copy) => void copy.writeBigUInt64LE(1n, VMX_HEADER.vmxon_pa.offset)),
     refusal: (path) => ({
       ...invalid('VMX_VMXON_PA_UNALIGNED', `${path}:hdr.vmx.vmxon_pa`),
       metadata: { errno: 'EINVAL', field: 'hdr.vmx.vmxon_pa', source: 'vmx_set_nested_state' },
@@ -441,8 +512,11 @@ const NESTED: readonly Wrong[] = [
       calls: once(({ still }) => ({ name: vcpuOf(still), nestedState: { data: Buffer.from(bytes()) } })),
       ...refusal('nested_state.data'),
     },
-    ...stateWrongs(what, [onFormat(format)], (state) => withNestedState(state, bytes()), (path) =>
-      refusal(`${path}.nested_state.data`),
+    ...stateWrongs(
+      what,
+      [onFormat(format)],
+      (state) => withNestedState(state, bytes()),
+      (path) => refusal(`${path}.nested_state.data`),
     ),
   ]),
 ];
@@ -472,53 +546,20 @@ const WITHOUT_NESTED: readonly Wrong[] = [
     reason: 'NESTED_NOT_SUPPORTED',
     subject: 'host',
   },
-  ...stateWrongs('a nested state on a host without', [withoutNested], (state) => withNestedState(state, svmHeaderOnly()), () => ({
-    code: 'FAILED_PRECONDITION',
-    reason: 'NESTED_NOT_SUPPORTED',
-    subject: 'host',
-  })),
+  ...stateWrongs(
+    'a nested state on a host without',
+    [withoutNested],
+    (state) => withNestedState(state, svmHeaderOnly()),
+    () => ({
+      code: 'FAILED_PRECONDITION',
+      reason: 'NESTED_NOT_SUPPORTED',
+      subject: 'host',
+    }),
+  ),
 ];
 
 // ---------------------------------------------------------------------------------------------------------
-// Whole states
-
-/** A way to send one changed vCPU state: by SetVcpuState, and as one of SetVmState's. */
-const STATE_SETTERS: ReadonlyArray<{
-  readonly rpc: string;
-  readonly path: string;
-  readonly vcpu: number;
-  readonly wrap: (state: VcpuState__Output, world: World) => object;
-}> = [
-  { rpc: 'SetVcpuState', path: 'state', vcpu: 0, wrap: (state, { still }) => ({ name: vcpuOf(still), state }) },
-  {
-    // The second vCPU's: the first one has been given its own by the time that the kernel refuses.
-    rpc: 'SetVmState',
-    path: 'state.vcpus[1]',
-    vcpu: 1,
-    wrap: (state, { still, stillState }) => {
-      const [first] = stillState.vcpus;
-      return { name: vmOf(still), state: { ...stillState, vcpus: [first, state] } };
-    },
-  },
-];
-
-type Refusal = Pick<Wrong, 'code' | 'reason' | 'field' | 'subject' | 'metadata'>;
-
-/** One entry a setter, of a change to a vCPU's state. */
-function stateWrongs(
-  what: string,
-  needs: readonly Need[],
-  change: (state: VcpuState__Output) => VcpuState__Output,
-  refusal: (path: string) => Refusal,
-): Wrong[] {
-  return STATE_SETTERS.map(({ rpc, path, vcpu, wrap }) => ({
-    rpc,
-    what,
-    needs,
-    calls: once((world) => wrap(change(world.stillState.vcpus[vcpu] as VcpuState__Output), world)),
-    ...refusal(path),
-  }));
-}
+// Parts of the wrong size, and parts that the kernel refuses
 
 const sizeWrong = (part: string) => (path: string) => ({
   ...invalid('STATE_SIZE_WRONG', `${path}.${part}`),
@@ -535,12 +576,18 @@ const msrRefused = (msr: string, value: string) => (path: string) => ({
   metadata: { msr, value, ...HELD },
 });
 
+/** Parts that not every host's vCPUs have. */
+const SREGS2: readonly Need[] = [withCapability('SREGS2')];
+const XCRS: readonly Need[] = [withCapability('XCRS')];
+const PART_NEEDS: Readonly<Record<string, readonly Need[]>> = { sregs2: SREGS2, xcrs: XCRS };
+
 const PARTS = ['cpuid', 'sregs2', 'xsave', 'xcrs', 'msrs', 'events', 'debugregs', 'regs'] as const;
 
 const LSTAR = 0xc000_0082;
 const NO_MSR = 0x1234_5678;
 
-const writeU64 = (offset: number, value: bigint) => (copy: Buffer) => void copy.writeBigUInt64LE(value, offset);
+const writeU64 = (offset: number, value: bigint) => (copy: Buffer) =>
+  void copy.writeBigUInt64LE(value, offset);
 
 /** The state with another value of an MSR, or with an MSR that it did not have. */
 function withMsr(state: VcpuState__Output, index: number, value: bigint): VcpuState__Output {
@@ -557,18 +604,21 @@ const REFUSED_PARTS: ReadonlyArray<
     what: string,
     change: (state: VcpuState__Output) => VcpuState__Output,
     refusal: (path: string) => Refusal,
+    needs?: readonly Need[],
   ]
 > = [
   [
     'a reserved bit of CR4',
     (state) => ({ ...state, sregs2: changed(state.sregs2, writeU64(SREGS.cr4, 1n << 40n)) }),
     kernelRefuses('sregs2', 'EINVAL'),
+    SREGS2,
   ],
   [
     'an XCR0 without x87',
     // struct kvm_xcrs: nr_xcrs u32, flags u32, then xcr u32, reserved u32, value u64
     (state) => ({ ...state, xcrs: changed(state.xcrs, writeU64(16, 2n)) }),
     kernelRefuses('xcrs', 'EINVAL'),
+    XCRS,
   ],
   [
     'an xsave area of components that no CPU has',
@@ -584,7 +634,11 @@ const REFUSED_PARTS: ReadonlyArray<
     }),
     kernelRefuses('events', 'EINVAL'),
   ],
-  ['an mp_state that there is not', (state) => ({ ...state, mpState: 99 }), kernelRefuses('mp_state', 'EINVAL')],
+  [
+    'an mp_state that there is not',
+    (state) => ({ ...state, mpState: 99 }),
+    kernelRefuses('mp_state', 'EINVAL'),
+  ],
   [
     'a DR7 of 64 bits',
     // struct kvm_debugregs: db[4], dr6, dr7
@@ -599,7 +653,10 @@ const REFUSED_PARTS: ReadonlyArray<
   ['an MSR that there is not', (state) => withMsr(state, NO_MSR, 1n), msrRefused('0x12345678', '0x1')],
   [
     'more MSRs than the kernel takes',
-    (state) => ({ ...state, msrs: Buffer.alloc(MSR_ENTRY.bytes * 300, state.msrs.subarray(0, MSR_ENTRY.bytes)) }),
+    (state) => ({
+      ...state,
+      msrs: Buffer.alloc(MSR_ENTRY.bytes * 300, state.msrs.subarray(0, MSR_ENTRY.bytes)),
+    }),
     kernelRefuses('msrs', 'E2BIG'),
   ],
 ];
@@ -608,11 +665,16 @@ const VCPU_STATES: readonly Wrong[] = [
   ...PARTS.flatMap((part) => [
     ...stateWrongs(
       `a ${part} that is a byte too long`,
-      [],
+      PART_NEEDS[part] ?? [],
       (state) => ({ ...state, [part]: Buffer.concat([state[part], Buffer.alloc(1)]) }),
       sizeWrong(part),
     ),
-    ...stateWrongs(`no ${part}`, [], (state) => ({ ...state, [part]: Buffer.alloc(0) }), sizeWrong(part)),
+    ...stateWrongs(
+      `no ${part}`,
+      PART_NEEDS[part] ?? [],
+      (state) => ({ ...state, [part]: Buffer.alloc(0) }),
+      sizeWrong(part),
+    ),
   ]),
   ...stateWrongs(
     'a LAPIC that the VM does not have',
@@ -622,11 +684,13 @@ const VCPU_STATES: readonly Wrong[] = [
   ),
   ...stateWrongs(
     'sregs beside sregs2',
-    [],
+    SREGS2,
     (state) => ({ ...state, sregs: Buffer.alloc(312) }),
     sizeWrong('sregs'),
   ),
-  ...REFUSED_PARTS.flatMap(([what, change, refusal]) => stateWrongs(what, [], change, refusal)),
+  ...REFUSED_PARTS.flatMap(([what, change, refusal, needs = []]) =>
+    stateWrongs(what, needs, change, refusal),
+  ),
   {
     rpc: 'SetVcpuState',
     what: 'more CPUID entries than the kernel takes',
@@ -757,19 +821,21 @@ const RUN_STATES: readonly Wrong[] = [
       request: ({ running, chipsState }: World) => ({ name: vmOf(running), state: chipsState }),
       needs: [runningGuests],
     },
-  ].map(({ rpc, request, needs }): Wrong => ({
-    rpc,
-    what: 'a VM that runs',
-    needs,
-    calls: once(request),
-    code: 'FAILED_PRECONDITION',
-    reason: 'VM_RUNNING',
-    subject: 'vms/running',
-  })),
+  ].map(
+    ({ rpc, request, needs }): Wrong => ({
+      rpc,
+      what: 'a VM that runs',
+      needs,
+      calls: once(request),
+      code: 'FAILED_PRECONDITION',
+      reason: 'VM_RUNNING',
+      subject: 'vms/running',
+    }),
+  ),
   {
     rpc: 'RunVm',
     what: 'a model, which runs no guest',
-    needs: [({ runsGuests: runs }) => (runs ? 'only with the model driver' : undefined)],
+    needs: [onModel],
     calls: once(({ still }) => ({ name: vmOf(still) })),
     code: 'UNIMPLEMENTED',
     reason: 'GUESTS_NOT_RUN',

@@ -36,6 +36,11 @@ export class Ground {
     return id;
   }
 
+  /** A text without what makes ids of VMs the suite's own. */
+  plain(text: string): string {
+    return text.replaceAll(`${this.prefix}-`, '');
+  }
+
   /** Made by whoever needs it first, the same for all. */
   once<T>(what: string, make: () => Promise<T>): Promise<T> {
     const known = this.shared.get(what);
