@@ -10,7 +10,7 @@ import { answerOf, type Wire } from './wire.js';
 /** Memory of a vCPU that never runs, with a page that is nowhere: for states that point there. */
 const QUIET_MEMORY = [
   { gpa: 0, sizeBytes: 0x7000 },
-  { gpa: 0x8000, sizeBytes: 0x8000 },
+  { gpa: 0x8000, sizeBytes: 0x40_0000 - 0x8000 },
 ];
 
 export class Ground {

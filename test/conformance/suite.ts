@@ -5,6 +5,7 @@ import { VcpudClient } from '../../lib/api/client.js';
 import { Bench } from './bench.js';
 import { BYTES_ROWS } from './bytes-rows.js';
 import { CANCEL_ROWS } from './cancel-rows.js';
+import { CAPTURED_ROWS } from './captured-rows.js';
 import { CONTRACT_END, CONTRACT_ROWS } from './contract-rows.js';
 import { type Facing, facingOf } from './facing.js';
 import { Ground } from './ground.js';
@@ -23,6 +24,7 @@ const BODY: readonly Row[] = [
   ...BYTES_ROWS,
   ...ROUND_TRIP_ROWS,
   ...RESET_ROWS,
+  ...CAPTURED_ROWS,
   ...VALIDATE_ROWS,
   ...VM_ROWS,
   ...CONTRACT_ROWS,
