@@ -12,6 +12,7 @@ import { Ground } from './ground.js';
 import { RESET_ROWS, ROUND_TRIP_ROWS } from './round-trip-rows.js';
 import { fullName, type Result, type Row } from './row.js';
 import { RULE_ROWS } from './rule-rows.js';
+import { SCENE_ROWS } from './scene-rows.js';
 import { SELFTEST_ROWS } from './selftest-rows.js';
 import { VALIDATE_ROWS } from './validate-rows.js';
 import { VM_ROWS } from './vm-rows.js';
@@ -25,6 +26,7 @@ const BODY: readonly Row[] = [
   ...ROUND_TRIP_ROWS,
   ...RESET_ROWS,
   ...CAPTURED_ROWS,
+  ...SCENE_ROWS,
   ...VALIDATE_ROWS,
   ...VM_ROWS,
   ...CONTRACT_ROWS,
