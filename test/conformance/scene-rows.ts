@@ -1,11 +1,19 @@
-// L1 hypervisors that run, caught in each of their scenes (test/guests): captured, given to a new VM of the endpoint, read
-// back equal, and run on from there. Only where guests run.
+// L1 hypervisors that run, caught in each of their scenes (test/guests): captured, given to another VM of the endpoint,
+// read back equal, and run on from there. Only where guests run.
 
 import type { NestedFormat } from '../../lib/nested/layout.js';
 import type { NestedState__Output } from '../../protos/gen/vcpud/v1/NestedState.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
-import { type Counters, createGuest, guestShape, NORMAL, openGate, readCounters } from '../guests/guest.js';
+import {
+  type Counters,
+  type GuestParameters,
+  guestImage,
+  guestShape,
+  NORMAL,
+  openGate,
+  readCounters,
+} from '../guests/guest.js';
 import type { PAGING } from '../guests/layout.js';
 import { type GuestKind, type NestedShape, SCENES, type Scene, type SceneName } from '../guests/scenes.js';
 import type { Bench } from './bench.js';
@@ -74,38 +82,91 @@ async function caught(
 async function copyMemory({ client }: Bench, from: string, to: string): Promise<void> {
   async function* chunks(): AsyncGenerator<WriteMemoryRequest> {
     for (const { gpa, sizeBytes } of guestShape(1).memoryRegions) {
-      for await (const chunk of client.readMemory({ name: `vms/${from}`, gpa, sizeBytes })) {
-        // A new VM's memory is zero: holes need not travel.
-        if (chunk.data !== undefined) yield { name: `vms/${to}`, gpa: chunk.gpa, data: chunk.data };
+      for await (const { gpa: at, data, zeroBytes } of client.readMemory({
+        name: `vms/${from}`,
+        gpa,
+        sizeBytes,
+      })) {
+        yield {
+          name: `vms/${to}`,
+          gpa: at,
+          ...(data === undefined ? { zeroBytes: zeroBytes ?? 0 } : { data }),
+        };
       }
     }
   }
   await client.writeMemory(chunks());
 }
 
-async function play(
+/** The two VMs on which all scenes are played, one after the other: what a scene leaves behind, the next must not see. */
+interface Stage {
+  readonly from: string;
+  readonly to: string;
+  /** The scene that is being played. */
+  playing: Promise<unknown>;
+}
+
+const stageOf = ({ ground, client }: Bench): Promise<Stage> =>
+  ground.once('stage', async () => {
+    const [from, to] = [ground.vmId('caught'), ground.vmId('moved')];
+    for (const vmId of [from, to]) await client.vm.CreateVm({ vmId, vm: guestShape(1) });
+    return { from, to, playing: Promise.resolve() };
+  });
+
+/** The guest anew, at its reset vector, in a VM that may have held anything. */
+async function rewind(
+  { client }: Bench,
+  vmId: string,
+  kind: GuestKind,
+  parameters: GuestParameters,
+): Promise<void> {
+  const name = `vms/${vmId}`;
+  await client.nested.Reset({ name: `${name}/vcpus/0` });
+  const empty = guestShape(1).memoryRegions.map(({ gpa, sizeBytes }) => ({
+    name,
+    gpa,
+    zeroBytes: sizeBytes,
+  }));
+  await client.writeMemory([...empty, ...guestImage(kind, parameters).map((chunk) => ({ name, ...chunk }))]);
+  await client.vm.RunVm({ name });
+}
+
+interface Played {
+  readonly kind: GuestKind;
+  readonly scene: SceneName;
+  readonly paging: Paging;
+  readonly counter: keyof Counters;
+  readonly shape: NestedShape;
+}
+
+/** When the scene before has ended, well or not. */
+async function play(bench: Bench, played: Played): Promise<string> {
+  const stage = await stageOf(bench);
+  const turn = stage.playing.then(
+    () => playOn(bench, stage, played),
+    () => playOn(bench, stage, played),
+  );
+  stage.playing = turn;
+  return turn;
+}
+
+async function playOn(
   bench: Bench,
-  sceneName: SceneName,
-  paging: Paging,
-  counter: keyof Counters,
-  shape: NestedShape,
+  { from, to }: Stage,
+  { kind, scene, paging, counter, shape }: Played,
 ): Promise<string> {
-  const { client, ground } = bench;
-  const { gate }: Scene = SCENES[sceneName];
-  const from = ground.vmId(`${sceneName}-${paging}`.toLowerCase());
-  const to = ground.vmId(`${sceneName}-${paging}-on`.toLowerCase());
-  await createGuest(client, from, { ...NORMAL, scene: sceneName, paging, gate }, 1);
-  await client.vm.RunVm({ name: `vms/${from}` });
+  const { client } = bench;
+  const { gate }: Scene = SCENES[scene];
+  await rewind(bench, from, kind, { ...NORMAL, scene, paging, gate });
   await countersWhen(bench, from, 'beginning', (now) => now[counter] > 0n);
-  const state = await caught(bench, from, sceneName, counter, shape);
+  const state = await caught(bench, from, scene, counter, shape);
   if (state === undefined) return `not caught in ${MOST_PAUSES} pauses`;
   const since = await readCounters(client, from, 0);
 
-  await client.vm.CreateVm({ vmId: to, vm: guestShape(1) });
+  await client.vm.PauseVm({ name: `vms/${to}` });
   await copyMemory(bench, from, to);
   await client.vm.SetVmState({ name: `vms/${to}`, state });
-  await ground.remove(from);
-  const got = await ground.stateOf(`vms/${to}/vcpus/0`);
+  const got = await bench.ground.stateOf(`vms/${to}/vcpus/0`);
   const [vcpu] = state.vcpus;
   const given = vcpu === undefined ? Buffer.alloc(0) : nestedBytes(vcpu);
   const held = heldText(given, nestedBytes(got), 'whole vCPU');
@@ -113,7 +174,7 @@ async function play(
   await client.vm.RunVm({ name: `vms/${to}` });
   await countersWhen(bench, to, 'getting on', (now) => now[counter] > since[counter]);
   if (gate) await openGate(client, to);
-  if (sceneName !== 'withoutL2') {
+  if (scene !== 'withoutL2') {
     await countersWhen(
       bench,
       to,
@@ -122,7 +183,7 @@ async function play(
     );
   }
   const { starts } = await readCounters(client, to, 0);
-  await ground.remove(to);
+  await client.vm.PauseVm({ name: `vms/${to}` });
   return `${held}; ${starts === since.starts ? 'runs on' : 'started again'}`;
 }
 
@@ -142,7 +203,7 @@ export const SCENE_ROWS: readonly Row[] = (['SVM', 'VMX'] as const).flatMap((for
         name: `${format}: ${name}, paging ${paging}`,
         needs: [runningGuests, onFormat(format)],
         expected: () => 'held; runs on',
-        run: (bench) => play(bench, name, paging, counter, shape),
+        run: (bench) => play(bench, { kind: KINDS[format], scene: name, paging, counter, shape }),
       }),
     );
   }),

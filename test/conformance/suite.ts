@@ -47,8 +47,8 @@ const END: readonly Row[] = [
 /** Every row there is. */
 export const ROWS: readonly Row[] = [...BODY, ...END];
 
-/** Side by side: while the answer to one is on its way the endpoint has the next. Each has a VM of its own. */
-const LANES = 3;
+/** Side by side: while the answer to one is on its way the endpoint has the next. Each costs a VM, dear on a slow host. */
+const LANES = 2;
 
 export interface SuiteOptions {
   /** As a gRPC client takes it: unix:/path or host:port. */

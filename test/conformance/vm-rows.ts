@@ -22,17 +22,24 @@ async function create(bench: Bench, what: string, sizeBytes = PAGE): Promise<{ i
 export const VM_ROWS: readonly Row[] = [
   {
     group: GROUP,
-    name: 'made, described, deleted, gone',
-    expected: () => 'paused, 1 vCPU, 4096 bytes; OK; NOT_FOUND VM_NOT_FOUND; NOT_FOUND VM_NOT_FOUND',
+    name: 'made, described, watched, deleted, gone',
+    expected: () =>
+      'paused, 1 vCPU, 4096 bytes; VM_RUN_STATE_PAUSED, deleted; NOT_FOUND VM_NOT_FOUND; NOT_FOUND VM_NOT_FOUND',
     run: async (bench) => {
       const { name } = await create(bench, 'life');
-      const { vm } = await bench.client.vm.GetVm({ name });
-      const bytes = vm?.memoryRegions.map(({ sizeBytes }) => sizeBytes).join();
-      const state = vm?.runState === 'VM_RUN_STATE_PAUSED' ? 'paused' : vm?.runState;
-      const deleted = await answerOf(bench.client.vm.DeleteVm({ name }));
+      const { vm: made } = await bench.client.vm.GetVm({ name });
+      const bytes = made?.memoryRegions.map(({ sizeBytes }) => sizeBytes).join();
+      const state = made?.runState === 'VM_RUN_STATE_PAUSED' ? 'paused' : made?.runState;
+      const seen: string[] = [];
+      for await (const { vm, deleted } of bench.client.watchVm({ name })) {
+        if (vm !== null && vm !== undefined) {
+          seen.push(vm.runState);
+          if (seen.length === 1) await bench.client.vm.DeleteVm({ name });
+        } else seen.push(deleted !== null && deleted !== undefined ? 'deleted' : 'another event');
+      }
       const after = [bench.client.vm.GetVm({ name }), bench.client.vm.DeleteVm({ name })].map(answerOf);
-      const answers = [deleted, ...(await Promise.all(after))].join('; ');
-      return `${state}, ${vm?.vcpuCount} vCPU, ${bytes} bytes; ${answers}`;
+      const answers = (await Promise.all(after)).join('; ');
+      return `${state}, ${made?.vcpuCount} vCPU, ${bytes} bytes; ${seen.join(', ')}; ${answers}`;
     },
   },
   {
@@ -40,9 +47,8 @@ export const VM_ROWS: readonly Row[] = [
     name: 'ListVms, a VM a page, comes by each of them once',
     expected: () => 'each once',
     run: async (bench) => {
-      const { name } = await create(bench, 'listed');
       const { still, chips } = await contractWorld(bench.ground);
-      const ours = [name, `vms/${still}`, `vms/${chips}`];
+      const ours = [`vms/${still}`, `vms/${chips}`];
       const seen: string[] = [];
       for (let pageToken = ''; ; ) {
         const page = await bench.client.vm.ListVms({ pageSize: 1, pageToken });
@@ -90,51 +96,26 @@ export const VM_ROWS: readonly Row[] = [
   },
   {
     group: GROUP,
-    name: 'WatchVm: the VM as it is, then its end',
-    expected: () => 'VM_RUN_STATE_PAUSED, deleted',
+    name: 'memory: what is written is read; zeroes that were written and memory that never was are the same',
+    expected: () => '16384 written; 4096 zeroes, 8192 bytes as written, 1036288 zeroes',
     run: async (bench) => {
-      const { name } = await create(bench, 'watched');
-      const seen: string[] = [];
-      for await (const { vm, deleted } of bench.client.watchVm({ name })) {
-        if (vm !== null && vm !== undefined) {
-          seen.push(vm.runState);
-          if (seen.length === 1) await bench.client.vm.DeleteVm({ name });
-        } else seen.push(deleted !== null && deleted !== undefined ? 'deleted' : 'another event');
-      }
-      return seen.join(', ');
-    },
-  },
-  {
-    group: GROUP,
-    name: 'memory: what is written is read, what never was comes as zeroes',
-    expected: () => '12288 written; 4096 zeroes, 8192 bytes as written, 1036288 zeroes',
-    run: async (bench) => {
-      const { name } = await create(bench, 'memory', MIB);
+      const { name, gpa, bytes: size } = await bench.scratchMemory();
       const data = Buffer.alloc(2 * PAGE, 0xa5);
       const { writtenBytes } = await bench.client.writeMemory([
-        { name, gpa: PAGE, data },
-        { gpa: 3 * PAGE, zeroBytes: PAGE },
+        { name, gpa, zeroBytes: PAGE },
+        { gpa: gpa + PAGE, data },
+        { gpa: gpa + 3 * PAGE, zeroBytes: PAGE },
       ]);
-      const read: string[] = [];
+      const held = Buffer.alloc(size);
       let zeroes = 0;
-      const flush = () => {
-        if (zeroes > 0) read.push(`${zeroes} zeroes`);
-        zeroes = 0;
-      };
-      for await (const piece of bench.client.readMemory({ name, gpa: 0, sizeBytes: MIB })) {
-        // A page of zeroes that was written may come as data.
-        const bytes = piece.data ?? Buffer.alloc(0);
-        const same = bytes.equals(data.subarray(0, bytes.length))
-          ? bytes.length
-          : bytes.lastIndexOf(0xa5) + 1;
-        if (same > 0) {
-          flush();
-          read.push(`${same} bytes ${bytes.subarray(0, same).equals(data) ? 'as written' : 'otherwise'}`);
-        }
-        zeroes += Number(piece.zeroBytes ?? 0) + bytes.length - same;
+      for await (const piece of bench.client.readMemory({ name, gpa, sizeBytes: size })) {
+        if (piece.data !== undefined) piece.data.copy(held, Number(piece.gpa) - gpa);
+        else zeroes += Number(piece.zeroBytes ?? 0);
       }
-      flush();
-      return `${writtenBytes} written; ${read.join(', ')}`;
+      const [first, last] = [held.indexOf(0xa5), held.lastIndexOf(0xa5) + 1];
+      const same = held.subarray(first, last).equals(data) ? 'as written' : 'otherwise';
+      const none = zeroes > 0 ? '' : ', none of them as zero_bytes';
+      return `${writtenBytes} written; ${first} zeroes, ${last - first} bytes ${same}, ${size - last} zeroes${none}`;
     },
   },
   {
@@ -142,7 +123,7 @@ export const VM_ROWS: readonly Row[] = [
     name: 'SetVmState with what GetVmState gave: the same is held',
     expected: () => 'the same',
     run: async (bench) => {
-      const { name } = await create(bench, 'given-back');
+      const name = `vms/${(await contractWorld(bench.ground)).chips}`;
       const { state } = await bench.client.vm.GetVmState({ name });
       await bench.client.vm.SetVmState({ name, state });
       const again = await bench.client.vm.GetVmState({ name });
