@@ -1,6 +1,6 @@
 // vcpuctl nested: NestedStateService, and who really uses nesting on this host.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { VcpudClient } from '../../lib/api/client.js';
 import type { GetNestedStateResponse__Output } from '../../protos/gen/vcpud/v1/GetNestedStateResponse.js';
 import type { NestedState__Output } from '../../protos/gen/vcpud/v1/NestedState.js';
@@ -9,6 +9,7 @@ import { vcpuName, vcpuNames, vmName } from './arguments.js';
 import { failureOf, VcpuctlError } from './failure.js';
 import { readInput, saveFile } from './files.js';
 import { ignoredText } from './ignored.js';
+import { type TargetOptions, targetOf, verdictText } from './nested-target.js';
 import { NESTED_COLUMNS, nestedCells, nestedDetails, nestedSummary } from './nested-view.js';
 import { details, examples, stopTime, table, time } from './output.js';
 import { allVms } from './pages.js';
@@ -23,6 +24,23 @@ A nested-state file is what KVM_GET_NESTED_STATE gives, byte for byte: struct
 kvm_nested_state, a header of 128 bytes and then 0 or 4096 bytes (SVM) or 0, 4096
 or 8192 (VMX) of data.
 `;
+
+const KERNEL_VERDICT = `
+With --kernel-verdict the kernel judges alone, and an error names the rule that
+explains its answer: for comparing the two. A vCPU that refused holds what it held.
+`;
+
+const TARGETS = `
+Without --vcpu, --host and --state: for a new vCPU of this host. With --state alone
+the host is this one. Every broken rule is told, in the kernel's order: the first
+is where the kernel would stop. Exit status 5 where there is one.
+`;
+
+interface SetOptions {
+  readonly in: string;
+  readonly validateOnly?: true;
+  readonly kernelVerdict?: true;
+}
 
 export function register(group: Command, act: Act): void {
   group.addHelpText(
@@ -52,21 +70,69 @@ export function register(group: Command, act: Act): void {
     .argument('<vcpu>', VCPU, vcpuName)
     .requiredOption('--in <file>', "the kernel's bytes, or - for standard input")
     .option('--validate-only', 'only check, change nothing')
+    .option('--kernel-verdict', 'leave the checks out: give the bytes to the kernel as they are')
     .addHelpText(
       'after',
       STATE_FILE +
-        examples('nested set web/0 --in web-0.nested --validate-only', 'nested set web/0 --in web-0.nested'),
+        KERNEL_VERDICT +
+        examples(
+          'nested set web/0 --in web-0.nested --validate-only',
+          'nested set web/0 --in web-0.nested',
+          'nested set web/0 --in web-0.nested --kernel-verdict',
+        ),
     )
     .action(
-      act(async (session, name: string, options: { readonly in: string; readonly validateOnly?: true }) => {
+      act(async (session, name: string, options: SetOptions) => {
         const data = await readInput(session.io, options.in);
         const validateOnly = options.validateOnly === true;
+        const kernelVerdict = options.kernelVerdict === true;
         const client = await session.connect();
-        const answer = await client.nested.SetNestedState({ name, nestedState: { data }, validateOnly });
+        const answer = await client.nested.SetNestedState({
+          name,
+          nestedState: { data },
+          validateOnly,
+          kernelVerdict,
+        });
         await session.answer('SetNestedStateResponse', answer, ({ nestedState, ignored }) => {
           const verdict = validateOnly ? `no rule refuses it for ${name}` : heldText(name, nestedState);
           return `${verdict}\n${ignoredText(ignored)}`;
         });
+      }),
+    );
+
+  group
+    .command('validate')
+    .description('say which rules of the kernel a nested state breaks, and give it to no vCPU')
+    .requiredOption('--in <file>', "the kernel's bytes, or - for standard input")
+    .addOption(
+      new Option('--vcpu <vcpu>', `for that vCPU as it is now: ${VCPU}`)
+        .argParser(vcpuName)
+        .conflicts(['host', 'state']),
+    )
+    .option('--host <file>', 'for a vCPU of that host: what vcpuctl --json host get prints there')
+    .option('--state <file>', 'for a vCPU with these registers and this CPUID: a state file')
+    .addHelpText(
+      'after',
+      TARGETS +
+        STATE_FILE +
+        examples(
+          'nested validate --in web-0.nested',
+          'nested validate --in web-0.nested --vcpu web/0',
+          'nested validate --in web-0.nested --host other-host.json --state web-0.state',
+          '--json nested validate --in web-0.nested',
+        ),
+    )
+    .action(
+      act(async (session, options: TargetOptions & { readonly in: string }) => {
+        const data = await readInput(session.io, options.in);
+        const client = await session.connect();
+        const { target, called } = await targetOf(session.io, options, client);
+        const answer = await client.nested.ValidateNestedState({ nestedState: { data }, ...target });
+        await session.answer('ValidateNestedStateResponse', answer, (verdict) =>
+          verdictText(called, verdict),
+        );
+        const [first] = answer.violations;
+        if (first !== undefined) throw new VcpuctlError('INVALID_ARGUMENT', first.reason, first.message);
       }),
     );
 

@@ -4,8 +4,18 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM } from '../kvm/abi.js';
 import { ioctlZero } from '../kvm/port.js';
-import { HEADER_BYTES, MIN_BUFFER_BYTES } from '../nested/layout.js';
+import { read, viewOf } from '../nested/codec.js';
+import {
+  FLAG,
+  FORMAT,
+  HEADER,
+  HEADER_BYTES,
+  MIN_BUFFER_BYTES,
+  NO_ADDRESS,
+  VMX_HEADER,
+} from '../nested/layout.js';
 import { resetNestedState } from '../nested/reset.js';
+import { hasFlag } from '../nested/rule.js';
 import type { KernelVcpu, NestedAccess } from './vcpu-components.js';
 
 const SIZE_OFFSET = 4;
@@ -71,6 +81,25 @@ export function getNested(vcpu: KernelVcpu): Buffer {
 
 /** KVM_SET_NESTED_STATE, unchecked; throws KernelError, or UnexpectedReturn where the kernel answers more than 0. */
 function setNested(vcpu: KernelVcpu, bytes: Uint8Array): void {
+  give(vcpu, bytes);
+  if (!hasCurrentVmcsOutOfL2(bytes)) return;
+  // Where the vCPU had left an L2 since it was last read, KVM copies what is left of that L2 into the VMCS that is now
+  // current: once, at the next read (vmx_get_nested_state by need_sync_vmcs02_to_vmcs12_rare, which no set clears).
+  getNested(vcpu);
+  give(vcpu, bytes);
+}
+
+function hasCurrentVmcsOutOfL2(bytes: Uint8Array): boolean {
+  if (bytes.length <= HEADER_BYTES) return false;
+  const view = viewOf(bytes);
+  return (
+    read(view, HEADER.format) === FORMAT.VMX &&
+    read(view, VMX_HEADER.vmcs12_pa) !== NO_ADDRESS &&
+    !hasFlag(view, FLAG.GUEST_MODE)
+  );
+}
+
+function give(vcpu: KernelVcpu, bytes: Uint8Array): void {
   const buffer = scratchBuffer(requireNested(vcpu).maxBytes);
   buffer.fill(0);
   // Bytes past what any state of this host can have are not read by its kernel.

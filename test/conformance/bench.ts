@@ -3,7 +3,7 @@
 
 import type { VcpudClient } from '../../lib/api/client.js';
 import type { Facing } from './facing.js';
-import type { Ground } from './ground.js';
+import { type Ground, SCRATCH_MEMORY } from './ground.js';
 import { SuiteVcpu, type Wanted } from './suite-vcpu.js';
 import type { Wire } from './wire.js';
 
@@ -37,6 +37,12 @@ export class Bench {
     }
     await this.mine.hold(wanted);
     return this.mine;
+  }
+
+  /** Memory of this lane's that no vCPU's state points to: its VM's name, and where in it. Holds anything. */
+  async scratchMemory(): Promise<{ readonly name: string; readonly gpa: number; readonly bytes: number }> {
+    const { name } = await this.vcpu();
+    return { name: name.replace(/\/vcpus\/.*$/, ''), ...SCRATCH_MEMORY };
   }
 
   /** A row ended in the middle: what the vCPU holds is not known. */

@@ -6,6 +6,7 @@ import {
   HEADER,
   HEADER_BYTES,
   type NestedFormat,
+  SMM_FLAG,
   SVM_GUEST_BYTES,
   VMCS12_STRUCT_BYTES,
   VMX_CURRENT_BYTES,
@@ -24,7 +25,7 @@ import type { Bench } from './bench.js';
 import { onFormat, withNested } from './facing.js';
 import type { Row } from './row.js';
 import type { Verdict } from './suite-vcpu.js';
-import { changed } from './vcpu-facts.js';
+import { changed, VMX_IN_SMM } from './vcpu-facts.js';
 import { grouped, verdictText } from './verdict.js';
 
 const GROUP = 'bytes';
@@ -146,6 +147,7 @@ const sized = (
 
 /** Past what the kernel's struct vmcs12 has, the rest of its page is nobody's. */
 const VMCS12_END = HEADER_BYTES + VMCS12_STRUCT_BYTES;
+const SHADOW_END = VMX_CURRENT_BYTES + VMCS12_STRUCT_BYTES;
 
 const SIZED: readonly Sized[] = [
   ...sized('SVM', svmGuestMode, 'in L2', [128, 129, 2176, 4223], 'EINVAL SVM_SIZE_BELOW_VMCB12'),
@@ -153,7 +155,14 @@ const SIZED: readonly Sized[] = [
   ...sized('SVM', svmHeaderOnly, 'out of L2', [129, 4223, 4224, 8320], `OK; ${HEADER_BYTES} bytes held`),
   ...sized('VMX', vmxCurrent, 'current VMCS', [128, 129, VMCS12_END - 1], 'EINVAL VMX_SIZE_BELOW_VMCS12'),
   ...sized('VMX', vmxCurrent, 'current VMCS', [4225, 8320], `OK; ${VMX_CURRENT_BYTES} bytes held`),
-  ...sized('VMX', vmxShadow, 'in L2, shadow VMCS', [4224, 8319], 'EINVAL VMX_SIZE_BELOW_SHADOW_VMCS12'),
+  ...sized(
+    'VMX',
+    vmxShadow,
+    'in L2, shadow VMCS',
+    [4224, SHADOW_END - 1],
+    'EINVAL VMX_SIZE_BELOW_SHADOW_VMCS12',
+  ),
+  ...sized('VMX', vmxShadow, 'in L2, shadow VMCS', [SHADOW_END, 8319], `OK; ${VMX_SHADOW_BYTES} bytes held`),
   ...sized('VMX', vmxVmxon, 'VMXON', [129, VMCS12_END - 1], `OK; ${HEADER_BYTES} bytes held`),
   ...sized('VMX', vmxOff, 'VMXOFF', [129, 4224, VMX_SHADOW_BYTES], `OK; ${HEADER_BYTES} bytes held`),
 ];
@@ -228,4 +237,28 @@ const UNKNOWN_ROWS: readonly Row[] = UNKNOWN_BYTES.flatMap(([format, what, bytes
   })),
 );
 
-export const BYTES_ROWS: readonly Row[] = [...REFUSED_ROWS, ...SIZED_ROWS, ...OTHERS_ROWS, ...UNKNOWN_ROWS];
+/**
+ * KVM answers 0 to SMM_VMXON without a current VMCS, and does not hold it (vmx_set_nested_state returns before it comes
+ * to smm.flags): a vCPU caught in SMM so can't be moved, and the one who tries must hear of it.
+ */
+const SMM_ROW: Row = {
+  group: GROUP,
+  name: 'VMXON, in SMM, no current VMCS: what the kernel forgets',
+  needs: [onFormat('VMX')],
+  expected: () => ['DATA_LOSS NESTED_STATE_NOT_HELD; unchanged', 'OK; held'],
+  run: async (bench) => {
+    const vcpu = await bench.vcpu({ facts: VMX_IN_SMM });
+    const bytes = vmxVmxon({ smmFlags: SMM_FLAG.SMM_VMXON });
+    const verdict = await vcpu.set(bytes, { kernelVerdict: false });
+    if (verdict.refusal !== undefined) return `${verdictText(verdict)}; ${await vcpu.unchanged()}`;
+    return verdict.answer.nestedState?.data.equals(bytes) === true ? 'OK; held' : 'OK; lost';
+  },
+};
+
+export const BYTES_ROWS: readonly Row[] = [
+  ...REFUSED_ROWS,
+  ...SIZED_ROWS,
+  ...OTHERS_ROWS,
+  ...UNKNOWN_ROWS,
+  SMM_ROW,
+];

@@ -35,6 +35,13 @@ export const runningGuests: Need = ({ runsGuests }) =>
 
 export const onModel: Need = ({ runsGuests }) => (runsGuests ? 'only with the model driver' : undefined);
 
+export const withCapability =
+  (name: string): Need =>
+  ({ host }) =>
+    host.capabilities.some((capability) => capability.name === name && capability.value > 0)
+      ? undefined
+      : `the host's KVM lacks ${name}`;
+
 /** For what no call can bring about. */
 export const never =
   (why: string): Need =>

@@ -10,8 +10,10 @@ import { answerOf, type Wire } from './wire.js';
 /** Memory of a vCPU that never runs, with a page that is nowhere: for states that point there. */
 const QUIET_MEMORY = [
   { gpa: 0, sizeBytes: 0x7000 },
-  { gpa: 0x8000, sizeBytes: 0x8000 },
+  { gpa: 0x8000, sizeBytes: 0x60_0000 - 0x8000 },
 ];
+/** Of it, what rows about memory have for themselves: behind all that states point to. */
+export const SCRATCH_MEMORY = { gpa: 0x40_0000, bytes: 0x10_0000 } as const;
 
 export class Ground {
   readonly facing: Facing;
@@ -34,6 +36,11 @@ export class Ground {
     const id = `${this.prefix}-${what}`;
     this.made.add(id);
     return id;
+  }
+
+  /** A text without what makes ids of VMs the suite's own. */
+  plain(text: string): string {
+    return text.replaceAll(`${this.prefix}-`, '');
   }
 
   /** Made by whoever needs it first, the same for all. */

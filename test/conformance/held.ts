@@ -3,7 +3,7 @@
 //
 // Everything is held to the byte, but for what is named here: on SVM, what VMRUN doesn't save of L1 (APM volume 2,
 // 15.5.1) lives in registers and travels as such; on VMX, in guest mode, a few fields are the vCPU's registers and
-// events (SDM volume 3, 27.3), or time.
+// events (SDM volume 3, 27.3), or the CPU's own to write.
 
 import {
   type Field,
@@ -41,13 +41,12 @@ const SAVED_BY_VMRUN: readonly Field[] = [
 const OF_THE_VCPU: readonly Field[] = [
   VMCS12.guest_activity_state,
   VMCS12.guest_interruptibility_info,
-  VMCS12.guest_linear_address,
   VMCS12.guest_dr7,
   VMCS12.guest_ia32_efer,
 ];
 
-/** Of L2, in guest mode, what runs on by itself. */
-const OF_TIME: readonly Field[] = [VMCS12.vmx_preemption_timer_value];
+/** Of L2, in guest mode, what the CPU writes by itself: the timer, and where its last VM exit was. */
+const OF_THE_CPU: readonly Field[] = [VMCS12.vmx_preemption_timer_value, VMCS12.guest_linear_address];
 
 /** Whether the vCPU's registers and events came with the nested state: then they are the same on both sides. */
 export type Given = 'nested state alone' | 'whole vCPU';
@@ -62,7 +61,7 @@ function comparable(bytes: Buffer, given: Given): Buffer {
     copy.fill(0, SAVE_AREA.from, SAVE_AREA.to);
     for (const { offset, bytes: length } of SAVED_BY_VMRUN) bytes.copy(copy, offset, offset, offset + length);
   } else {
-    for (const field of OF_TIME) clear(field);
+    for (const field of OF_THE_CPU) clear(field);
     if (given === 'nested state alone') for (const field of OF_THE_VCPU) clear(field);
   }
   return copy;

@@ -18,9 +18,9 @@ import { type Facing, type Need, never, onFormat } from './facing.js';
 import type { Row } from './row.js';
 import { BYTES_RULES, LENGTH_RULES, RETURNING_RULES, VARYING_RULES } from './rule-kinds.js';
 import { LINKED_VMCS_GPA, type Wanted } from './suite-vcpu.js';
-import type { SettableFacts } from './vcpu-facts.js';
+import { type SettableFacts, VMX_IN_SMM } from './vcpu-facts.js';
 import { grouped } from './verdict.js';
-import { lackingControl } from './vmx-controls.js';
+import { answersInstead } from './vmx-host.js';
 import { type Refusal, refusalOf } from './wire.js';
 
 const GROUP = 'rules';
@@ -56,6 +56,7 @@ function wantedBy(format: NestedFormat, { vcpu }: RuleCase): Wanted {
   const facts: SettableFacts = rest;
   // No kernel takes an illegal CR3 while the vCPU is in long mode.
   if (facts.cr3 !== undefined) return { facts: { ...facts, efer: 0x1000n, cr0: 0x11n } };
+  if (format === 'VMX' && facts.inSmm === true) return { facts: { ...facts, ...VMX_IN_SMM } };
   if (format === 'VMX' && facts.hasVmx === false) return { facts: { ...facts, cr4: 0x20n } };
   return { facts };
 }
@@ -66,16 +67,17 @@ const applies = ({ enforced }: Facing, reason: string): boolean =>
 const refusedText = (reason: string): string =>
   `${reason} by validate, set, kernel; ${RETURNING_RULES.has(reason) ? VMENTRY_VMEXIT : 'EINVAL'}; unchanged`;
 
+const TAKEN = 'taken by validate, kernel';
+
 function expectedOf(facing: Facing, format: NestedFormat, row: RuleCase): readonly string[] {
   const { reason } = row;
   if (BYTES_RULES.has(reason)) return [`${reason} by validate, set, kernel; unchanged`];
   if (LENGTH_RULES.has(reason)) return [`${reason} by validate, set; unchanged`];
-  // A host that lacks a control that the row uses says so first, or after a rule about another control.
-  const lacking = format === 'VMX' ? lackingControl(facing, bytesOf(format, row)) : undefined;
-  const unsupported = lacking === undefined ? [] : [refusedText(lacking)];
-  if (!applies(facing, reason)) return lacking === undefined ? ['taken by validate, kernel'] : unsupported;
-  const usual = [refusedText(reason), ...unsupported];
-  return MAYBE_NO_VCPU.has(reason) ? [...usual, noVcpu(reason)] : [...new Set(usual)];
+  const usual = applies(facing, reason) ? refusedText(reason) : TAKEN;
+  const other = format === 'VMX' ? answersInstead(facing, reason, bytesOf(format, row)) : undefined;
+  const instead = other === undefined ? [] : [other === 'taken' ? TAKEN : refusedText(other)];
+  const nobody = MAYBE_NO_VCPU.has(reason) ? [noVcpu(reason)] : [];
+  return [...new Set([usual, ...instead, ...nobody])];
 }
 
 /** The row's bytes, for a vCPU of the usual address width. */

@@ -18,7 +18,7 @@ import {
   vmxShadow,
   vmxVmxon,
 } from '../vectors/nested-states.js';
-import { changed, type SettableFacts } from './vcpu-facts.js';
+import { changed, type SettableFacts, VMX_IN_SMM } from './vcpu-facts.js';
 
 export interface PlainState {
   readonly format: NestedFormat;
@@ -79,9 +79,9 @@ export const PLAIN_STATES: readonly PlainState[] = [
   { format: 'VMX', name: 'VMXON, no current VMCS', bytes: vmxVmxon },
   {
     format: 'VMX',
-    name: 'VMXON, in SMM',
-    bytes: () => vmxVmxon({ smmFlags: SMM_FLAG.SMM_VMXON }),
-    facts: { inSmm: true },
+    name: 'VMXON, current VMCS, in SMM',
+    bytes: () => vmxCurrent({ smmFlags: SMM_FLAG.SMM_VMXON }),
+    facts: VMX_IN_SMM,
   },
   { format: 'VMX', name: 'VMXON, current VMCS', bytes: vmxCurrent },
   { format: 'VMX', name: 'in L2', bytes: vmxGuestMode },

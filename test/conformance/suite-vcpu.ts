@@ -81,7 +81,7 @@ export class SuiteVcpu {
     if (format !== undefined) {
       state = withNestedState(state, (wanted.inL2 === true ? IN_L2 : OUT_OF_L2)[format]());
     }
-    if (format === 'VMX') await this.linkVmcs(wanted.linkedVmcs ?? SHADOW_VMCS);
+    if (format === 'VMX') await this.linkVmcs(LINKED_VMCS_GPA, wanted.linkedVmcs ?? SHADOW_VMCS);
     await this.give(state);
     this.held = await this.state();
     this.key = key;
@@ -89,11 +89,11 @@ export class SuiteVcpu {
   }
 
   /** KVM reads a linked VMCS's header when it is given a state that links it. */
-  private async linkVmcs(header: number): Promise<void> {
+  async linkVmcs(gpa: bigint, header: number): Promise<void> {
     const data = Buffer.alloc(4);
     data.writeUInt32LE(header);
     const vm = this.name.replace(/\/vcpus\/.*$/, '');
-    await this.ground.client.writeMemory([{ name: vm, gpa: LINKED_VMCS_GPA.toString(), data }]);
+    await this.ground.client.writeMemory([{ name: vm, gpa: gpa.toString(), data }]);
   }
 
   /** SetVcpuState. */

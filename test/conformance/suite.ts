@@ -4,27 +4,51 @@
 import { VcpudClient } from '../../lib/api/client.js';
 import { Bench } from './bench.js';
 import { BYTES_ROWS } from './bytes-rows.js';
+import { CANCEL_ROWS } from './cancel-rows.js';
+import { CAPTURED_ROWS } from './captured-rows.js';
+import { CONTRACT_END, CONTRACT_ROWS } from './contract-rows.js';
 import { type Facing, facingOf } from './facing.js';
 import { Ground } from './ground.js';
 import { RESET_ROWS, ROUND_TRIP_ROWS } from './round-trip-rows.js';
 import { fullName, type Result, type Row } from './row.js';
 import { RULE_ROWS } from './rule-rows.js';
+import { SCENE_ROWS } from './scene-rows.js';
 import { SELFTEST_ROWS } from './selftest-rows.js';
 import { VALIDATE_ROWS } from './validate-rows.js';
+import { VM_ROWS } from './vm-rows.js';
 import { Wire } from './wire.js';
 
-/** Every row there is, in the order of the report. */
-export const ROWS: readonly Row[] = [
+/** Rows that may run side by side. */
+const BODY: readonly Row[] = [
   ...SELFTEST_ROWS,
   ...RULE_ROWS,
   ...BYTES_ROWS,
   ...ROUND_TRIP_ROWS,
   ...RESET_ROWS,
+  ...CAPTURED_ROWS,
+  ...SCENE_ROWS,
   ...VALIDATE_ROWS,
+  ...VM_ROWS,
+  ...CONTRACT_ROWS,
+  ...CANCEL_ROWS,
 ];
 
-/** Side by side: while the answer to one is on its way the endpoint has the next. Each has a VM of its own. */
-const LANES = 3;
+/** Asked when all others have ended: what they left behind. */
+const END: readonly Row[] = [
+  CONTRACT_END,
+  {
+    group: 'rules',
+    name: 'and every vCPU that refused holds what it held, in every part',
+    expected: () => 'unchanged',
+    run: ({ ground }) => Promise.resolve(ground.disturbed.join('; ') || 'unchanged'),
+  },
+];
+
+/** Every row there is. */
+export const ROWS: readonly Row[] = [...BODY, ...END];
+
+/** Side by side: while the answer to one is on its way the endpoint has the next. Each costs a VM, dear on a slow host. */
+const LANES = 2;
 
 export interface SuiteOptions {
   /** As a gRPC client takes it: unix:/path or host:port. */
@@ -85,43 +109,58 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   try {
     const facing = await facingAt(client);
     const ground = new Ground(facing, client, wire);
-    const rows = ROWS.filter((row) => options.wanted(fullName(row)));
-    const results: Result[] = [];
+    const run = new Run(ground, options);
     const left: string[] = [];
     try {
-      await runRows(ground, rows, options, results);
+      await run.sideBySide(BODY);
+      await run.sideBySide(END);
     } finally {
       left.push(...(await ground.clear()));
     }
-    // Of an interrupted run, those that were asked.
-    const asked = rows.flatMap((_row, at) => results[at] ?? []);
-    return { facing, results: asked, left, ms: performance.now() - since };
+    return { facing, results: run.inOrder(), left, ms: performance.now() - since };
   } finally {
     wire.close();
     client.close();
   }
 }
 
-/** Runs the rows on as many lanes as there are; results stand where their rows do. */
-async function runRows(
-  ground: Ground,
-  rows: readonly Row[],
-  { onResult, signal }: SuiteOptions,
-  results: Result[],
-): Promise<void> {
-  let next = 0;
-  let done = 0;
-  const lane = async (number: number) => {
-    const bench = new Bench(ground, number);
-    for (let at = next++; at < rows.length && !signal.aborted; at = next++) {
-      const result = await runRow(rows[at] as Row, bench);
-      results[at] = result;
-      done += 1;
-      onResult(result, done, rows.length);
-    }
-    if (!signal.aborted) await bench.close();
-  };
-  await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+/** The rows of one run, and how each ended. */
+class Run {
+  private readonly ground: Ground;
+  private readonly options: SuiteOptions;
+  private readonly results = new Map<Row, Result>();
+  private readonly of: number;
+
+  constructor(ground: Ground, options: SuiteOptions) {
+    this.ground = ground;
+    this.options = options;
+    this.of = this.wanted(ROWS).length;
+  }
+
+  private wanted(rows: readonly Row[]): readonly Row[] {
+    return rows.filter((row) => this.options.wanted(fullName(row)));
+  }
+
+  /** Runs those that are wanted, on as many lanes as there are. */
+  async sideBySide(rows: readonly Row[]): Promise<void> {
+    const { onResult, signal } = this.options;
+    const queue = [...this.wanted(rows)];
+    const lane = async (number: number) => {
+      const bench = new Bench(this.ground, number);
+      for (let row = queue.shift(); row !== undefined && !signal.aborted; row = queue.shift()) {
+        const result = await runRow(row, bench);
+        this.results.set(row, result);
+        onResult(result, this.results.size, this.of);
+      }
+      if (!signal.aborted) await bench.close();
+    };
+    await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+  }
+
+  /** Of an interrupted run, those that were asked. */
+  inOrder(): readonly Result[] {
+    return ROWS.flatMap((row) => this.results.get(row) ?? []);
+  }
 }
 
 async function runRow(row: Row, bench: Bench): Promise<Result> {

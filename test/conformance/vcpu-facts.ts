@@ -25,6 +25,9 @@ export const L1_IN_LONG_MODE = {
   VMX: { efer: 0x500n, cr0: 0x8001_0033n, cr3: 0x1000n, cr4: 0x2020n },
 } as const satisfies Readonly<Record<'SVM' | 'VMX', SettableFacts>>;
 
+/** A vCPU with VMX in SMM: an SMI clears CR4.VMXE, and RSM sets it again. */
+export const VMX_IN_SMM = { inSmm: true, cr4: 0x20n } as const satisfies SettableFacts;
+
 /** A changed copy. */
 export function changed(bytes: Uint8Array, change: (copy: Buffer) => void): Buffer {
   const copy = Buffer.from(bytes);

@@ -86,6 +86,19 @@ export class Wire {
     return this.start(rpc, requests, rpc.serialize, Date.now() + this.timeoutMs);
   }
 
+  /** One message of bytes to any rpc of any service, by its path; the bytes of the first that comes back. */
+  bytesOf(path: string, request: Buffer): Promise<Buffer> {
+    const pass = (given: Buffer): Buffer => given;
+    return new Promise((resolve, reject) => {
+      const options = { deadline: Date.now() + this.timeoutMs };
+      const call = this.client.makeBidiStreamRequest(path, pass, pass, new Metadata(), options);
+      call.once('data', resolve);
+      call.once('error', reject);
+      call.once('end', () => reject(new Error(`${path} ended without an answer`)));
+      call.end(request);
+    });
+  }
+
   /** A call whose deadline is that many ms from now, or ago. */
   callWithin(rpc: Rpc, requests: readonly unknown[], ms: number): Promise<readonly unknown[]> {
     return this.start(rpc, requests, rpc.serialize, Date.now() + ms).answer;

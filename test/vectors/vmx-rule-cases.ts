@@ -183,11 +183,13 @@ export const VMX_RULE_CASES: readonly RuleCase[] = [
     name: 'guest mode with size 128',
     reason: 'VMX_SIZE_BELOW_VMCS12',
     change: (view) => write(view, HEADER.size, HEADER_BYTES),
+    length: HEADER_BYTES,
   },
   {
     name: 'current VMCS with size 1125',
     reason: 'VMX_SIZE_BELOW_VMCS12',
     from: () => vmxCurrent({ size: 1125 }),
+    length: 1125,
   },
   {
     name: 'current VMCS in the VMXON region',
@@ -218,6 +220,7 @@ export const VMX_RULE_CASES: readonly RuleCase[] = [
     name: 'shadow VMCS linked with size 4224',
     reason: 'VMX_SIZE_BELOW_SHADOW_VMCS12',
     from: () => vmxShadow({ size: VMX_CURRENT_BYTES }),
+    length: VMX_CURRENT_BYTES,
   },
   {
     name: 'another shadow revision id',

@@ -17,7 +17,7 @@ import { GROUPS } from '../../../cli/vcpuctl/program.js';
 import { actWith } from '../../../cli/vcpuctl/session.js';
 import { REASONS } from '../../../lib/errors/vcpud-error.js';
 import { type FakeStreams, fakeIo, type Outcome, vcpuctl } from './fake-io.js';
-import { type FakeVcpud, NESTED, RPCS, rpcError, startFakeVcpud, WEB } from './fake-vcpud.js';
+import { type FakeVcpud, NESTED, RPCS, rpcError, startFakeVcpud, vcpuState, WEB } from './fake-vcpud.js';
 
 let vcpud: FakeVcpud;
 let folder: string;
@@ -68,9 +68,6 @@ async function commandNames(): Promise<string[][]> {
   return names;
 }
 
-/** Rpcs that no command reaches yet. */
-const UNREACHED: ReadonlySet<string> = new Set(RPCS.filter((rpc) => rpc.endsWith('ValidateNestedState')));
-
 describe('help', () => {
   test('every command has examples; they work, and together they reach every rpc of the API', async () => {
     const before = process.cwd();
@@ -86,6 +83,7 @@ describe('help', () => {
       }
       for (const name of ['web-0.nested', 'image', 'bios.bin', 'web.ram'])
         writeFileSync(name, Buffer.alloc(64, 1));
+      writeFileSync('other-host.json', (await ctl(['--json', 'host', 'get'])).out);
       // States are written by the examples before they are read by others.
       const writers = examples.filter((line) => line.includes(' --out '));
       // The conformance suite asks a whole vcpud: its examples are run against real ones, by run-conformance.ts.
@@ -94,8 +92,7 @@ describe('help', () => {
         const { status, err } = await ctl(line.split(' '), { stdin: [Buffer.from('input')] });
         expect([line, status, err]).toEqual([line, 0, '']);
       }
-      const without = RPCS.filter((rpc) => !UNREACHED.has(rpc));
-      expect([...new Set(vcpud.calls.map(({ rpc }) => rpc))].sort()).toEqual([...without].sort());
+      expect([...new Set(vcpud.calls.map(({ rpc }) => rpc))].sort()).toEqual([...RPCS].sort());
     } finally {
       process.chdir(before);
     }
@@ -227,6 +224,36 @@ describe('text for people', () => {
     expect(checked.out).toContain('no rule refuses it for vms/web/vcpus/0\n');
   });
 
+  test('of a verdict: every broken rule, and what could not be judged', async () => {
+    writeFileSync(file('state'), NESTED.data as Buffer);
+    const fine = await ctl(['nested', 'validate', '--in', file('state'), '--vcpu', 'web/0']);
+    expect([fine.status, fine.out]).toEqual([0, 'no rule refuses it for vms/web/vcpus/0\n']);
+    vcpud.on('NestedStateService/ValidateNestedState', () => ({
+      violations: [
+        { reason: 'VMX_VPID_ZERO', errno: 'EINVAL', message: "L2's VPID is 0." },
+        { reason: 'VMX_GUEST_CR3_ILLEGAL', returnValue: 2, message: "L2's CR3 is too high." },
+        { reason: 'NESTED_DATA_TRUNCATED', message: 'The bytes end too early.' },
+      ],
+      unjudgedRules: ['VMX_LINK_POINTER_UNBACKED'],
+    }));
+    const { status, out, err } = await ctl(['nested', 'validate', '--in', file('state')]);
+    expect(out).toBe(
+      [
+        'refused for a new vCPU of this host:',
+        'RULE                   KERNEL     WHY',
+        "VMX_VPID_ZERO          EINVAL     L2's VPID is 0.",
+        "VMX_GUEST_CR3_ILLEGAL  returns 2  L2's CR3 is too high.",
+        'NESTED_DATA_TRUNCATED  -          The bytes end too early.',
+        '',
+        'Not judged, as what is known of the target does not tell (1 rule):',
+        '  VMX_LINK_POINTER_UNBACKED',
+        '',
+      ].join('\n'),
+    );
+    expect(status).toBe(5);
+    expect(err).toContain("vcpuctl: L2's VPID is 0. [INVALID_ARGUMENT VMX_VPID_ZERO]\n");
+  });
+
   test('of a reset on a host without nesting', async () => {
     vcpud.on('NestedStateService/Reset', () => ({}));
     const { out } = await ctl(['nested', 'reset', 'web/0']);
@@ -240,6 +267,32 @@ describe('what is asked of vcpud', () => {
     expect([status, err]).toEqual([0, '']);
     return vcpud.calls.at(-1)?.requests[0];
   };
+
+  test('a set asks for the checks alone, for the kernel alone, or for both', async () => {
+    writeFileSync(file('state'), NESTED.data as Buffer);
+    const set = ['nested', 'set', 'web/0', '--in', file('state')];
+    expect(await requestOf(...set)).toMatchObject({ validateOnly: false, kernelVerdict: false });
+    expect(await requestOf(...set, '--validate-only')).toMatchObject({ validateOnly: true });
+    expect(await requestOf(...set, '--kernel-verdict')).toMatchObject({ kernelVerdict: true });
+  });
+
+  test('validate names a vCPU, describes one by files, or none', async () => {
+    writeFileSync(file('state'), NESTED.data as Buffer);
+    writeFileSync(file('host.json'), (await ctl(['--json', 'host'])).out);
+    await ctl(['vcpu', 'get-state', 'web/0', '--out', file('vcpu.state')]);
+    const validate = ['nested', 'validate', '--in', file('state')];
+    expect(await requestOf(...validate)).not.toHaveProperty('target');
+    expect(await requestOf(...validate, '--vcpu', 'web/0')).toMatchObject({ name: 'vms/web/vcpus/0' });
+    const host = { format: 'NESTED_STATE_FORMAT_SVM', enforcedRules: ['SVM_HOST_CS_L_AND_D'] };
+    const alone = await requestOf(...validate, '--host', file('host.json'));
+    expect(alone).toMatchObject({ described: { ...host, cpuid: Buffer.alloc(0), sregs: Buffer.alloc(0) } });
+    const { cpuid, sregs2, msrs, events } = vcpuState();
+    const whole = { ...host, cpuid, sregs: sregs2, msrs, events };
+    const both = await requestOf(...validate, '--host', file('host.json'), '--state', file('vcpu.state'));
+    expect(both).toMatchObject({ described: whole });
+    // Without --host the endpoint's own is asked.
+    expect(await requestOf(...validate, '--state', file('vcpu.state'))).toMatchObject({ described: whole });
+  });
 
   test('create takes regions, vCPUs and devices', async () => {
     const words = ['--memory', '0:4M', '--memory', '0xffff0000:64K', '--vcpus', '2', '--irqchip', '--pit'];
@@ -405,6 +458,23 @@ describe('state files', () => {
     expect([status, vcpud.calls]).toEqual([5, []]);
     expect(err).toContain('bad is not a state file (a vcpud.v1.VmState message)');
     expect(err).toContain('[INVALID_ARGUMENT STATE_FILE_MALFORMED]');
+  });
+
+  test.each([
+    ['no JSON', 'no JSON at all'],
+    ['a host without nesting', '{"host":{"nested":{"enabled":false}}}'],
+    [
+      'rules that are no names',
+      '{"host":{"nested":{"format":"NESTED_STATE_FORMAT_SVM"},"enforcedRules":[1]}}',
+    ],
+  ])('of a host: %s is refused before a verdict is asked', async (_what, text) => {
+    writeFileSync(file('bad'), text);
+    writeFileSync(file('state'), NESTED.data as Buffer);
+    const args = ['nested', 'validate', '--in', file('state'), '--host', file('bad')];
+    const { status, err } = await ctl(args);
+    expect([status, vcpud.calls]).toEqual([5, []]);
+    expect(err).toContain('bad is not what vcpuctl --json host get prints');
+    expect(err).toContain('[INVALID_ARGUMENT HOST_FILE_MALFORMED]');
   });
 
   test('of a nested state are the kernel’s bytes', async () => {
@@ -689,6 +759,11 @@ describe('wrong usage', () => {
     { args: ['vm', 'list', '--bogus'], message: "unknown option '--bogus'" },
     { args: ['--timeout', '0', 'vm', 'list'], message: 'A number of seconds' },
     { args: ['--endpoint', 'tcp://10.0.0.1:1', 'vm', 'list'], message: 'loopback only' },
+    {
+      args: ['nested', 'validate', '--in', 'x', '--vcpu', 'web/0', '--state', 'y'],
+      message: "option '--vcpu <vcpu>' cannot be used with option '--state <file>'",
+    },
+    { args: ['conformance', '--only', '('], message: 'Invalid regular expression' },
     { args: ['nested', 'batch'], message: 'name vCPUs, or a VM with --vm' },
   ])('$args ends with 2 and says: $message', async ({ args, message }) => {
     const { status, out, err } = await vcpuctl(args);

@@ -19,6 +19,8 @@ export interface FakeStreams {
   readonly writesTaken?: number;
   /** Called with all that was written so far after each write. */
   readonly onOutput?: (text: string) => void;
+  /** Called with what Ctrl-C would do as soon as a command listens for it. */
+  readonly onListening?: (interrupt: () => void) => void;
 }
 
 export function fakeIo(streams: FakeStreams = {}): FakeIo {
@@ -40,6 +42,7 @@ export function fakeIo(streams: FakeStreams = {}): FakeIo {
     errIsTerminal: streams.errIsTerminal ?? false,
     onInterrupt: (handler) => {
       handlers.add(handler);
+      streams.onListening?.(handler);
       return () => void handlers.delete(handler);
     },
     output: () => Buffer.concat(chunks),

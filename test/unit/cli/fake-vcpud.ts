@@ -225,6 +225,11 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   'MemoryService/WriteMemory': () => ({ writtenBytes: '64' }),
   'NestedStateService/GetNestedState': () => ({ nestedState: NESTED, ...STOP }),
   'NestedStateService/SetNestedState': () => ({ nestedState: NESTED, ignored: [] }),
+  'NestedStateService/ValidateNestedState': () => ({
+    violations: [],
+    unjudgedRules: [],
+    nestedState: NESTED,
+  }),
   'NestedStateService/Reset': () => ({ nestedState: NESTED }),
   'NestedStateService/BatchGetNestedStates': () => ({
     nestedStates: [{ name: 'vms/web/vcpus/0', nestedState: NESTED }],

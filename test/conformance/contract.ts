@@ -1,0 +1,855 @@
+// What vcpud refuses, for every rpc there is: each entry is a call, or a few that are alike, and what comes of them.
+// contract-rows.ts asks them; a unit test sees to it that each error that protos/ promises has one.
+
+import { HEADER_BYTES, type NestedFormat, VMCB12_CONTROL, VMX_HEADER } from '../../lib/nested/layout.js';
+import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
+import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
+import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
+import {
+  type Need,
+  onFormat,
+  onModel,
+  runningGuests,
+  withCapability,
+  withNested,
+  withoutNested,
+} from './facing.js';
+import { CPUID, EVENTS, MSR_ENTRY, SREGS } from './kvm-layout.js';
+import { changed, withNestedState } from './vcpu-facts.js';
+
+/** The VMs that the calls are about. */
+export interface World {
+  /** Paused, two vCPUs, vCPU 0 in L2, two regions side by side. */
+  readonly still: string;
+  /** Paused, one vCPU, with irqchip and PIT. */
+  readonly chips: string;
+  /** Running: its vCPU halts in the kernel, and costs no CPU. '' where guests don't run. */
+  readonly running: string;
+  /** Stopped by itself: HLT without an irqchip. '' where guests don't run. */
+  readonly stopped: string;
+  /** Ids that no VM has. */
+  readonly nobody: string;
+  readonly fresh: string;
+  /** What the first two hold. */
+  readonly stillState: VmState__Output;
+  readonly chipsState: VmState__Output;
+  /** A state of the host's format; without nesting, of any. */
+  readonly nested: Uint8Array;
+}
+
+export interface Wrong {
+  readonly rpc: string;
+  readonly what: string;
+  readonly needs?: readonly Need[];
+  /** Calls, all of which are answered alike; each a message, or the messages of a stream. */
+  readonly calls: (world: World) => ReadonlyArray<object | readonly object[]>;
+  readonly code: string;
+  readonly reason: string;
+  /** BadRequest's field. */
+  readonly field?: string;
+  /** PreconditionFailure's subject; VM ids without what makes them the suite's own. */
+  readonly subject?: string;
+  /** Metadata that must be there, among other. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export const FIRST_REGION = 0x20_0000;
+export const SECOND_REGION = 0x1_0000;
+
+const vmOf = (id: string): string => `vms/${id}`;
+const vcpuOf = (id: string, index = 0): string => `vms/${id}/vcpus/${index}`;
+
+const invalid = (reason: string, field: string) => ({ code: 'INVALID_ARGUMENT', reason, field });
+const once = (request: (world: World) => object | readonly object[]): Wrong['calls'] => {
+  return (world) => [request(world)];
+};
+
+// ---------------------------------------------------------------------------------------------------------
+// Names: the same for every rpc that takes one
+
+const namesOfNoVm = (id: string): string[] => [
+  '',
+  'vms',
+  'vms/',
+  id,
+  `vms/${id.toUpperCase()}`,
+  `vms/${id}/`,
+  `vms/${id}\n`,
+  `vms/${id}/vcpus/0`,
+  `vms/1${id}`,
+  `vms/${id}-`,
+  `vms/${id}ï`,
+  `vms/${'a'.repeat(64)}`,
+  `vms/${'a'.repeat(5000)}`,
+];
+
+const namesOfNoVcpu = (id: string): string[] => [
+  '',
+  vmOf(id),
+  `vms/${id}/vcpus`,
+  `vms/${id}/vcpus/`,
+  `vms/${id}/vcpus/00`,
+  `vms/${id}/vcpus/-1`,
+  `vms/${id}/vcpus/0x0`,
+  `vms/${id}/vcpus/10000`,
+  `vms/${id}/vcpus/0/`,
+  `vms/${id}/vcpus/٠`,
+  `vms/-/vcpus/0`,
+];
+
+interface Named {
+  readonly rpc: string;
+  readonly field: string;
+  readonly request: (name: string, world: World) => object;
+  readonly needs?: readonly Need[];
+}
+
+const byName = (rpc: string): Named => ({ rpc, field: 'name', request: (name) => ({ name }) });
+
+const VM_NAMED: readonly Named[] = [
+  ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState'].map(byName),
+  { rpc: 'SetVmState', field: 'name', request: (name, { stillState }) => ({ name, state: stillState }) },
+  { rpc: 'ListVcpus', field: 'parent', request: (parent) => ({ parent }) },
+  { rpc: 'BatchGetNestedStates', field: 'parent', request: (parent) => ({ parent }) },
+  { rpc: 'ReadMemory', field: 'name', request: (name) => ({ name, gpa: 0, sizeBytes: 1 }) },
+  { rpc: 'WriteMemory', field: 'name', request: (name) => ({ name, gpa: 0, data: Buffer.alloc(1) }) },
+];
+
+const withState = (rpc: string): Named => ({
+  rpc,
+  field: 'name',
+  request: (name, { nested }) => ({ name, nestedState: { data: Buffer.from(nested) } }),
+});
+
+const VCPU_NAMED: readonly Named[] = [
+  ...['GetVcpu', 'GetVcpuState', 'GetNestedState', 'Reset'].map(byName),
+  {
+    rpc: 'SetVcpuState',
+    field: 'name',
+    request: (name, { stillState }) => ({ name, state: stillState.vcpus[1] }),
+  },
+  withState('SetNestedState'),
+  withState('ValidateNestedState'),
+  {
+    rpc: 'BatchGetNestedStates',
+    field: 'names[1]',
+    request: (name, { still }) => ({ parent: 'vms/-', names: [vcpuOf(still), name] }),
+  },
+];
+
+const NAMES: readonly Wrong[] = [
+  ...VM_NAMED.flatMap(({ rpc, field, request }): Wrong[] => [
+    {
+      rpc,
+      what: 'malformed names of VMs',
+      calls: (world) => namesOfNoVm(world.still).map((name) => request(name, world)),
+      ...invalid('NAME_MALFORMED', field),
+    },
+    {
+      rpc,
+      what: 'a VM that is not there',
+      calls: once((world) => request(vmOf(world.nobody), world)),
+      code: 'NOT_FOUND',
+      reason: 'VM_NOT_FOUND',
+      metadata: { vm: 'nobody' },
+    },
+  ]),
+  ...VCPU_NAMED.flatMap(({ rpc, field, request }): Wrong[] => [
+    {
+      rpc,
+      what: 'malformed names of vCPUs',
+      calls: (world) => namesOfNoVcpu(world.still).map((name) => request(name, world)),
+      ...invalid('NAME_MALFORMED', field),
+    },
+    {
+      rpc,
+      what: 'a vCPU of a VM that is not there',
+      calls: once((world) => request(vcpuOf(world.nobody), world)),
+      code: 'NOT_FOUND',
+      reason: 'VM_NOT_FOUND',
+      metadata: { vm: 'nobody' },
+    },
+    {
+      rpc,
+      what: 'a vCPU that its VM does not have',
+      calls: once((world) => request(vcpuOf(world.still, 2), world)),
+      code: 'NOT_FOUND',
+      reason: 'VCPU_NOT_FOUND',
+      metadata: { vm: 'still', vcpu: '2' },
+    },
+  ]),
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// VMs, lists, memory
+
+const REGION = { gpa: 0, sizeBytes: 0x1000 };
+const region = (gpa: number | string, sizeBytes: number | string) => ({ gpa, sizeBytes });
+const HIGHEST_PAGE = (2n ** 64n - 4096n).toString();
+
+const badVm = (what: string, vm: object, reason: string, field: string): Wrong => ({
+  rpc: 'CreateVm',
+  what,
+  calls: once(({ fresh }) => ({ vmId: fresh, vm: { memoryRegions: [REGION], ...vm } })),
+  ...invalid(reason, field),
+});
+const badRegions = (what: string, memoryRegions: readonly object[], field: string): Wrong =>
+  badVm(what, { memoryRegions }, 'MEMORY_REGION_INVALID', field);
+
+const CREATE: readonly Wrong[] = [
+  {
+    rpc: 'CreateVm',
+    what: 'malformed ids',
+    calls: () =>
+      ['', 'New', '1new', '-new', 'new-', 'a/b', 'nëw', 'new\n', 'a'.repeat(64)].map((vmId) => {
+        return { vmId, vm: { memoryRegions: [REGION] } };
+      }),
+    ...invalid('VM_ID_MALFORMED', 'vm_id'),
+  },
+  {
+    rpc: 'CreateVm',
+    what: 'no vm',
+    calls: once(({ fresh }) => ({ vmId: fresh })),
+    ...invalid('FIELD_REQUIRED', 'vm'),
+  },
+  {
+    rpc: 'CreateVm',
+    what: 'an id that is taken',
+    calls: once(({ still }) => ({ vmId: still, vm: { memoryRegions: [REGION] } })),
+    code: 'ALREADY_EXISTS',
+    reason: 'VM_EXISTS',
+    field: 'vm_id',
+    metadata: { vm: 'still' },
+  },
+  badVm('289 vCPUs', { vcpuCount: 289 }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
+  badVm('2^32-1 vCPUs', { vcpuCount: 0xffff_ffff }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
+  badVm('a PIT without an irqchip', { pit: true }, 'DEVICES_INVALID', 'vm.pit'),
+  badRegions('no memory', [], 'vm.memory_regions'),
+  badRegions(
+    '33 regions',
+    Array.from({ length: 33 }, (_, i) => region(i * 0x1000, 0x1000)),
+    'vm.memory_regions',
+  ),
+  badRegions('a region that is not in whole pages', [region(0x800, 0x1000)], 'vm.memory_regions[0]'),
+  badRegions('a region of half a page', [REGION, region(0x1000, 0x800)], 'vm.memory_regions[1]'),
+  badRegions('an empty region', [region(0, 0)], 'vm.memory_regions[0]'),
+  badRegions('a region past the last address', [region(HIGHEST_PAGE, 0x2000)], 'vm.memory_regions[0]'),
+  badRegions('a region of 2^64 - 4096 bytes', [region(0, HIGHEST_PAGE)], 'vm.memory_regions[0]'),
+  badRegions('regions that overlap', [region(0, 0x3000), region(0x2000, 0x2000)], 'vm.memory_regions[1]'),
+  badRegions('a region over the pages that KVM needs', [region(0xfeff_c000, 0x1000)], 'vm.memory_regions[0]'),
+];
+
+/** Page tokens that no list call gave: not base64url, without the prefix, with bytes after it. */
+const BAD_TOKENS = ['x', '!', 'bm9uZQ', 'djE6c3RpbGw='];
+
+const LISTS: readonly Wrong[] = [
+  { rpc: 'ListVms', parent: () => ({}) },
+  { rpc: 'ListVcpus', parent: ({ still }: World) => ({ parent: vmOf(still) }) },
+].flatMap(({ rpc, parent }): Wrong[] => [
+  {
+    rpc,
+    what: 'a negative page size',
+    calls: once((world) => ({ ...parent(world), pageSize: -1 })),
+    ...invalid('PAGE_SIZE_NEGATIVE', 'page_size'),
+  },
+  {
+    rpc,
+    what: 'page tokens that no call gave',
+    calls: (world) => BAD_TOKENS.map((pageToken) => ({ ...parent(world), pageToken })),
+    ...invalid('PAGE_TOKEN_INVALID', 'page_token'),
+  },
+]);
+
+/** Ranges that no one region of `still` holds. */
+const UNBACKED: ReadonlyArray<readonly [what: string, gpa: number | string, bytes: number]> = [
+  ['begins behind the last region', FIRST_REGION + SECOND_REGION, 1],
+  ['ends behind the last region', FIRST_REGION + SECOND_REGION - 1, 2],
+  ['lies in two regions', FIRST_REGION - 1, 2],
+  ['begins at the last address there is', (2n ** 64n - 1n).toString(), 1],
+  ['ends past the last address there is', (2n ** 64n - 1n).toString(), 4096],
+];
+
+const notBacked = (gpa: number | string) => ({
+  code: 'OUT_OF_RANGE',
+  reason: 'MEMORY_RANGE_NOT_BACKED',
+  field: 'gpa',
+  metadata: { gpa: `0x${BigInt(gpa).toString(16)}` },
+});
+
+const onStill =
+  (...requests: readonly object[]): Wrong['calls'] =>
+  ({ still }) => [requests.map((request) => ({ name: vmOf(still), ...request }))];
+
+const MEMORY: readonly Wrong[] = [
+  ...UNBACKED.flatMap(([what, gpa, bytes]): Wrong[] => [
+    {
+      rpc: 'ReadMemory',
+      what: `a range that ${what}`,
+      calls: onStill({ gpa, sizeBytes: bytes }),
+      ...notBacked(gpa),
+    },
+    {
+      rpc: 'WriteMemory',
+      what: `data that ${what}`,
+      calls: onStill({ gpa, data: Buffer.alloc(bytes) }),
+      ...notBacked(gpa),
+    },
+    {
+      rpc: 'WriteMemory',
+      what: `zeroes that ${what}`,
+      calls: onStill({ gpa, zeroBytes: bytes }),
+      ...notBacked(gpa),
+    },
+  ]),
+  {
+    rpc: 'ReadMemory',
+    what: 'more bytes than there are addresses',
+    calls: onStill({ gpa: 0, sizeBytes: HIGHEST_PAGE }),
+    ...notBacked(0),
+  },
+  {
+    rpc: 'WriteMemory',
+    what: 'more zeroes than there are addresses',
+    calls: onStill({ gpa: 0, zeroBytes: HIGHEST_PAGE }),
+    ...notBacked(0),
+  },
+  {
+    rpc: 'ReadMemory',
+    what: 'chunks of more than 2 MiB',
+    calls: onStill({ gpa: 0, sizeBytes: 1, chunkBytes: 2 * 1024 * 1024 + 1 }),
+    ...invalid('CHUNK_BYTES_OUT_OF_RANGE', 'chunk_bytes'),
+  },
+  {
+    rpc: 'WriteMemory',
+    what: 'another name in a later message',
+    calls: once(({ still, chips }) => [
+      { name: vmOf(still), gpa: 0, zeroBytes: 1 },
+      { name: vmOf(chips), gpa: 0, zeroBytes: 1 },
+    ]),
+    ...invalid('NAME_CHANGED', 'name'),
+  },
+  {
+    rpc: 'WriteMemory',
+    what: 'no message at all',
+    calls: () => [[]],
+    ...invalid('FIELD_REQUIRED', 'name'),
+  },
+  {
+    rpc: 'WriteMemory',
+    what: 'a chunk of nothing',
+    calls: onStill({ gpa: 0 }),
+    ...invalid('FIELD_REQUIRED', 'content'),
+  },
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// Whole states, one part of which is changed
+
+/** A way to send one changed vCPU state: by SetVcpuState, and as one of SetVmState's. */
+const STATE_SETTERS: ReadonlyArray<{
+  readonly rpc: string;
+  readonly path: string;
+  readonly vcpu: number;
+  readonly wrap: (state: VcpuState__Output, world: World) => object;
+}> = [
+  {
+    rpc: 'SetVcpuState',
+    path: 'state',
+    vcpu: 0,
+    wrap: (state, { still }) => ({ name: vcpuOf(still), state }),
+  },
+  {
+    // The second vCPU's: the first one has been given its own by the time that the kernel refuses.
+    rpc: 'SetVmState',
+    path: 'state.vcpus[1]',
+    vcpu: 1,
+    wrap: (state, { still, stillState }) => {
+      const [first] = stillState.vcpus;
+      return { name: vmOf(still), state: { ...stillState, vcpus: [first, state] } };
+    },
+  },
+];
+
+type Refusal = Pick<Wrong, 'code' | 'reason' | 'field' | 'subject' | 'metadata'>;
+
+/** One entry a setter, of a change to a vCPU's state. */
+function stateWrongs(
+  what: string,
+  needs: readonly Need[],
+  change: (state: VcpuState__Output) => VcpuState__Output,
+  refusal: (path: string) => Refusal,
+): Wrong[] {
+  return STATE_SETTERS.map(({ rpc, path, vcpu, wrap }) => ({
+    rpc,
+    what,
+    needs,
+    calls: once((world) => wrap(change(world.stillState.vcpus[vcpu] as VcpuState__Output), world)),
+    ...refusal(path),
+  }));
+}
+
+// ---------------------------------------------------------------------------------------------------------
+// Nested states
+
+const PLAIN = {
+  SVM: { inL2: svmGuestMode, out: svmHeaderOnly },
+  VMX: { inL2: vmxGuestMode, out: vmxOff },
+} as const;
+
+const HELD = { vcpu_holds: 'former state' } as const;
+
+interface RefusedNested {
+  readonly what: string;
+  readonly format: NestedFormat;
+  readonly bytes: () => Uint8Array;
+  readonly refusal: (path: string) => Pick<Wrong, 'code' | 'reason' | 'field' | 'metadata'>;
+}
+
+const refusedByVcpud = (reason: string, metadata: Wrong['metadata'] = { source: 'vcpud' }) => {
+  return (path: string) => ({
+    ...invalid(reason, `${path}:bytes`),
+    metadata: { errno: 'EINVAL', ...metadata },
+  });
+};
+
+/** Nested states that no vCPU of the host can be given, and why. */
+const REFUSED_NESTED: readonly RefusedNested[] = [
+  ...(['SVM', 'VMX'] as const).flatMap((format): RefusedNested[] => [
+    {
+      what: 'no byte of nested state',
+      format,
+      bytes: () => Buffer.alloc(0),
+      refusal: refusedByVcpud('NESTED_STATE_EMPTY'),
+    },
+    {
+      what: 'half a header',
+      format,
+      bytes: () => PLAIN[format].out().subarray(0, HEADER_BYTES - 1),
+      refusal: refusedByVcpud('NESTED_HEADER_TRUNCATED'),
+    },
+    {
+      what: 'a header byte that this kernel does not know',
+      format,
+      bytes: () => changed(PLAIN[format].out(), (copy) => void copy.writeUInt8(1, HEADER_BYTES - 1)),
+      refusal: () => ({
+        code: 'DATA_LOSS',
+        reason: 'NESTED_STATE_NOT_HELD',
+        metadata: { fields: 'hdr', ...HELD },
+      }),
+    },
+  ]),
+  {
+    what: 'ASID 0',
+    format: 'SVM',
+    bytes: () => changed(svmGuestMode(), (copy) => void copy.writeUInt32LE(0, VMCB12_CONTROL.asid.offset)),
+    refusal: (path) => ({
+      ...invalid('SVM_ASID_ZERO', `${path}:vmcb12.control.asid`),
+      metadata: { errno: 'EINVAL', field: 'vmcb12.control.asid', source: '__nested_vmcb_check_controls' },
+    }),
+  },
+  {
+    what: 'vmxon_pa 1',
+    format: 'VMX',
+    bytes: () =>
+      changed(vmxGuestMode(), (copy) => void copy.writeBigUInt64LE(1n, VMX_HEADER.vmxon_pa.offset)),
+    refusal: (path) => ({
+      ...invalid('VMX_VMXON_PA_UNALIGNED', `${path}:hdr.vmx.vmxon_pa`),
+      metadata: { errno: 'EINVAL', field: 'hdr.vmx.vmxon_pa', source: 'vmx_set_nested_state' },
+    }),
+  },
+];
+
+const NESTED: readonly Wrong[] = [
+  {
+    rpc: 'SetNestedState',
+    what: 'no nested state',
+    calls: once(({ still }) => ({ name: vcpuOf(still) })),
+    ...invalid('FIELD_REQUIRED', 'nested_state'),
+  },
+  {
+    rpc: 'ValidateNestedState',
+    what: 'no nested state',
+    calls: () => [{}],
+    ...invalid('FIELD_REQUIRED', 'nested_state'),
+  },
+  {
+    rpc: 'SetNestedState',
+    what: 'only the checks, and none of them',
+    needs: [withNested],
+    calls: once(({ still, nested }) => {
+      const nestedState = { data: Buffer.from(nested) };
+      return { name: vcpuOf(still), nestedState, validateOnly: true, kernelVerdict: true };
+    }),
+    ...invalid('FIELDS_EXCLUSIVE', 'kernel_verdict'),
+  },
+  {
+    rpc: 'BatchGetNestedStates',
+    what: 'no names of no one VM',
+    calls: () => [{ parent: 'vms/-' }],
+    ...invalid('FIELD_REQUIRED', 'names'),
+  },
+  {
+    rpc: 'BatchGetNestedStates',
+    what: '1025 names',
+    calls: once(({ still }) => ({
+      parent: 'vms/-',
+      names: Array.from({ length: 1025 }, () => vcpuOf(still)),
+    })),
+    ...invalid('TOO_MANY_NAMES', 'names'),
+    metadata: { names: '1025' },
+  },
+  {
+    rpc: 'BatchGetNestedStates',
+    what: 'a name that is not below the parent',
+    calls: once(({ still, chips }) => ({ parent: vmOf(still), names: [vcpuOf(still), vcpuOf(chips)] })),
+    ...invalid('NAME_MALFORMED', 'names[1]'),
+  },
+  ...REFUSED_NESTED.flatMap(({ what, format, bytes, refusal }): Wrong[] => [
+    {
+      rpc: 'SetNestedState',
+      what,
+      needs: [onFormat(format)],
+      calls: once(({ still }) => ({ name: vcpuOf(still), nestedState: { data: Buffer.from(bytes()) } })),
+      ...refusal('nested_state.data'),
+    },
+    ...stateWrongs(
+      what,
+      [onFormat(format)],
+      (state) => withNestedState(state, bytes()),
+      (path) => refusal(`${path}.nested_state.data`),
+    ),
+  ]),
+];
+
+/** Rpcs that a host without nested state can't serve. */
+const WITHOUT_NESTED: readonly Wrong[] = [
+  ...['GetNestedState', 'SetNestedState', 'ValidateNestedState'].map(
+    (rpc): Wrong => ({
+      rpc,
+      what: 'a host without nested state',
+      needs: [withoutNested],
+      calls: once(({ still, nested }) => ({
+        name: vcpuOf(still),
+        ...(rpc === 'GetNestedState' ? {} : { nestedState: { data: Buffer.from(nested) } }),
+      })),
+      code: 'FAILED_PRECONDITION',
+      reason: 'NESTED_NOT_SUPPORTED',
+      subject: 'host',
+    }),
+  ),
+  {
+    rpc: 'BatchGetNestedStates',
+    what: 'a host without nested state',
+    needs: [withoutNested],
+    calls: once(({ still }) => ({ parent: vmOf(still) })),
+    code: 'FAILED_PRECONDITION',
+    reason: 'NESTED_NOT_SUPPORTED',
+    subject: 'host',
+  },
+  ...stateWrongs(
+    'a nested state on a host without',
+    [withoutNested],
+    (state) => withNestedState(state, svmHeaderOnly()),
+    () => ({
+      code: 'FAILED_PRECONDITION',
+      reason: 'NESTED_NOT_SUPPORTED',
+      subject: 'host',
+    }),
+  ),
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// Parts of the wrong size, and parts that the kernel refuses
+
+const sizeWrong = (part: string) => (path: string) => ({
+  ...invalid('STATE_SIZE_WRONG', `${path}.${part}`),
+  metadata: { part },
+});
+
+const kernelRefuses = (part: string, errno: string) => (path: string) => ({
+  ...invalid('KERNEL_REFUSED_STATE', `${path}.${part}`),
+  metadata: { part, errno, ...HELD },
+});
+
+const msrRefused = (msr: string, value: string) => (path: string) => ({
+  ...invalid('MSR_REFUSED', `${path}.msrs`),
+  metadata: { msr, value, ...HELD },
+});
+
+/** Parts that not every host's vCPUs have. */
+const SREGS2: readonly Need[] = [withCapability('SREGS2')];
+const XCRS: readonly Need[] = [withCapability('XCRS')];
+const PART_NEEDS: Readonly<Record<string, readonly Need[]>> = { sregs2: SREGS2, xcrs: XCRS };
+
+const PARTS = ['cpuid', 'sregs2', 'xsave', 'xcrs', 'msrs', 'events', 'debugregs', 'regs'] as const;
+
+const LSTAR = 0xc000_0082;
+const NO_MSR = 0x1234_5678;
+
+const writeU64 = (offset: number, value: bigint) => (copy: Buffer) =>
+  void copy.writeBigUInt64LE(value, offset);
+
+/** The state with another value of an MSR, or with an MSR that it did not have. */
+function withMsr(state: VcpuState__Output, index: number, value: bigint): VcpuState__Output {
+  const row = Buffer.alloc(MSR_ENTRY.bytes);
+  row.writeUInt32LE(index, MSR_ENTRY.index);
+  row.writeBigUInt64LE(value, MSR_ENTRY.value);
+  // KVM takes them in order: what comes last is what is held.
+  return { ...state, msrs: Buffer.concat([state.msrs, row]) };
+}
+
+/** A part of a vCPU's state with another value: the part, the change, and how KVM refuses it. */
+const REFUSED_PARTS: ReadonlyArray<
+  readonly [
+    what: string,
+    change: (state: VcpuState__Output) => VcpuState__Output,
+    refusal: (path: string) => Refusal,
+    needs?: readonly Need[],
+  ]
+> = [
+  [
+    'a reserved bit of CR4',
+    (state) => ({ ...state, sregs2: changed(state.sregs2, writeU64(SREGS.cr4, 1n << 40n)) }),
+    kernelRefuses('sregs2', 'EINVAL'),
+    SREGS2,
+  ],
+  [
+    'an XCR0 without x87',
+    // struct kvm_xcrs: nr_xcrs u32, flags u32, then xcr u32, reserved u32, value u64
+    (state) => ({ ...state, xcrs: changed(state.xcrs, writeU64(16, 2n)) }),
+    kernelRefuses('xcrs', 'EINVAL'),
+    XCRS,
+  ],
+  [
+    'an xsave area of components that no CPU has',
+    // XSTATE_BV is the first 8 bytes behind the 512 of FXSAVE
+    (state) => ({ ...state, xsave: changed(state.xsave, writeU64(512, 1n << 62n)) }),
+    kernelRefuses('xsave', 'EINVAL'),
+  ],
+  [
+    'event flags that the kernel does not know',
+    (state) => ({
+      ...state,
+      events: changed(state.events, (copy) => void copy.writeUInt32LE(1 << 30, EVENTS.flags)),
+    }),
+    kernelRefuses('events', 'EINVAL'),
+  ],
+  [
+    'an mp_state that there is not',
+    (state) => ({ ...state, mpState: 99 }),
+    kernelRefuses('mp_state', 'EINVAL'),
+  ],
+  [
+    'a DR7 of 64 bits',
+    // struct kvm_debugregs: db[4], dr6, dr7
+    (state) => ({ ...state, debugregs: changed(state.debugregs, writeU64(40, 1n << 40n)) }),
+    kernelRefuses('debugregs', 'EINVAL'),
+  ],
+  [
+    'a non-canonical LSTAR',
+    (state) => withMsr(state, LSTAR, 1n << 63n),
+    msrRefused('0xc0000082', '0x8000000000000000'),
+  ],
+  ['an MSR that there is not', (state) => withMsr(state, NO_MSR, 1n), msrRefused('0x12345678', '0x1')],
+  [
+    'more MSRs than the kernel takes',
+    (state) => ({
+      ...state,
+      msrs: Buffer.alloc(MSR_ENTRY.bytes * 300, state.msrs.subarray(0, MSR_ENTRY.bytes)),
+    }),
+    kernelRefuses('msrs', 'E2BIG'),
+  ],
+];
+
+const VCPU_STATES: readonly Wrong[] = [
+  ...PARTS.flatMap((part) => [
+    ...stateWrongs(
+      `a ${part} that is a byte too long`,
+      PART_NEEDS[part] ?? [],
+      (state) => ({ ...state, [part]: Buffer.concat([state[part], Buffer.alloc(1)]) }),
+      sizeWrong(part),
+    ),
+    ...stateWrongs(
+      `no ${part}`,
+      PART_NEEDS[part] ?? [],
+      (state) => ({ ...state, [part]: Buffer.alloc(0) }),
+      sizeWrong(part),
+    ),
+  ]),
+  ...stateWrongs(
+    'a LAPIC that the VM does not have',
+    [],
+    (state) => ({ ...state, lapic: Buffer.alloc(1024) }),
+    sizeWrong('lapic'),
+  ),
+  ...stateWrongs(
+    'sregs beside sregs2',
+    SREGS2,
+    (state) => ({ ...state, sregs: Buffer.alloc(312) }),
+    sizeWrong('sregs'),
+  ),
+  ...REFUSED_PARTS.flatMap(([what, change, refusal, needs = []]) =>
+    stateWrongs(what, needs, change, refusal),
+  ),
+  {
+    rpc: 'SetVcpuState',
+    what: 'more CPUID entries than the kernel takes',
+    calls: once(({ still, stillState }) => {
+      const state = stillState.vcpus[0] as VcpuState__Output;
+      const again = Buffer.alloc(CPUID.bytes * 300, state.cpuid.subarray(-CPUID.bytes));
+      return { name: vcpuOf(still), state: { ...state, cpuid: Buffer.concat([state.cpuid, again]) } };
+    }),
+    ...kernelRefuses('cpuid', 'E2BIG')('state'),
+  },
+  {
+    rpc: 'SetVcpuState',
+    what: 'no state',
+    calls: once(({ still }) => ({ name: vcpuOf(still) })),
+    ...invalid('FIELD_REQUIRED', 'state'),
+  },
+];
+
+const shapeDiffers = (subject: string) => ({
+  code: 'FAILED_PRECONDITION',
+  reason: 'VM_SHAPE_DIFFERS',
+  subject,
+});
+
+/** A change to the state of `chips` that is refused before anything is touched. */
+function chipsWrong(
+  what: string,
+  change: (state: VmState__Output) => object,
+  refusal: Pick<Wrong, 'code' | 'reason' | 'field' | 'subject'>,
+): Wrong {
+  return {
+    rpc: 'SetVmState',
+    what,
+    calls: once(({ chips, chipsState }) => ({
+      name: vmOf(chips),
+      state: { ...chipsState, ...change(chipsState) },
+    })),
+    ...refusal,
+  };
+}
+
+const VM_STATES: readonly Wrong[] = [
+  {
+    rpc: 'SetVmState',
+    what: 'no state',
+    calls: once(({ still }) => ({ name: vmOf(still) })),
+    ...invalid('FIELD_REQUIRED', 'state'),
+  },
+  {
+    rpc: 'SetVmState',
+    what: 'a state of one vCPU for two',
+    calls: once(({ still, stillState }) => {
+      return { name: vmOf(still), state: { ...stillState, vcpus: stillState.vcpus.slice(1) } };
+    }),
+    ...shapeDiffers('vms/still'),
+  },
+  {
+    rpc: 'SetVmState',
+    what: 'a state with an irqchip for a VM without',
+    calls: once(({ still, stillState, chipsState }) => {
+      return { name: vmOf(still), state: { ...stillState, irqchips: chipsState.irqchips } };
+    }),
+    ...shapeDiffers('vms/still'),
+  },
+  chipsWrong(
+    'a clock of 47 bytes',
+    ({ clock }) => ({ clock: clock.subarray(1) }),
+    invalid('STATE_SIZE_WRONG', 'state.clock'),
+  ),
+  chipsWrong(
+    'an IOAPIC that is a byte too long',
+    ({ irqchips }) => ({
+      irqchips: irqchips.map((chip, i) => (i === 2 ? Buffer.concat([chip, Buffer.alloc(1)]) : chip)),
+    }),
+    invalid('STATE_SIZE_WRONG', 'state.irqchips[2]'),
+  ),
+  chipsWrong('a PIT of one byte', () => ({ pit: Buffer.alloc(1) }), invalid('STATE_SIZE_WRONG', 'state.pit')),
+  chipsWrong('no irqchips', () => ({ irqchips: [] }), shapeDiffers('vms/chips')),
+  chipsWrong(
+    'two irqchips of three',
+    ({ irqchips }) => ({ irqchips: irqchips.slice(0, 2) }),
+    shapeDiffers('vms/chips'),
+  ),
+  chipsWrong(
+    'irqchips in another order',
+    ({ irqchips }) => ({ irqchips: irqchips.toReversed() }),
+    shapeDiffers('vms/chips'),
+  ),
+  chipsWrong('no PIT', () => ({ pit: Buffer.alloc(0) }), shapeDiffers('vms/chips')),
+  chipsWrong(
+    'a LAPIC that is a byte too short',
+    ({ vcpus }) => ({ vcpus: vcpus.map((vcpu) => ({ ...vcpu, lapic: vcpu.lapic.subarray(1) })) }),
+    invalid('STATE_SIZE_WRONG', 'state.vcpus[0].lapic'),
+  ),
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// What a VM in the wrong state does not do
+
+const RUN_STATES: readonly Wrong[] = [
+  {
+    rpc: 'RunVm',
+    what: 'a VM that stopped by itself',
+    needs: [runningGuests],
+    calls: once(({ stopped }) => ({ name: vmOf(stopped) })),
+    code: 'FAILED_PRECONDITION',
+    reason: 'VM_STOPPED',
+    subject: 'vms/stopped',
+    metadata: { stop_reason: 'HALTED', vcpu: '0' },
+  },
+  ...[
+    {
+      rpc: 'SetNestedState',
+      request: ({ running, nested }: World) => {
+        return { name: vcpuOf(running), nestedState: { data: Buffer.from(nested) } };
+      },
+      needs: [runningGuests, withNested],
+    },
+    {
+      rpc: 'SetVcpuState',
+      request: ({ running, chipsState }: World) => {
+        return { name: vcpuOf(running), state: chipsState.vcpus[0] };
+      },
+      needs: [runningGuests],
+    },
+    {
+      rpc: 'SetVmState',
+      request: ({ running, chipsState }: World) => ({ name: vmOf(running), state: chipsState }),
+      needs: [runningGuests],
+    },
+  ].map(
+    ({ rpc, request, needs }): Wrong => ({
+      rpc,
+      what: 'a VM that runs',
+      needs,
+      calls: once(request),
+      code: 'FAILED_PRECONDITION',
+      reason: 'VM_RUNNING',
+      subject: 'vms/running',
+    }),
+  ),
+  {
+    rpc: 'RunVm',
+    what: 'a model, which runs no guest',
+    needs: [onModel],
+    calls: once(({ still }) => ({ name: vmOf(still) })),
+    code: 'UNIMPLEMENTED',
+    reason: 'GUESTS_NOT_RUN',
+  },
+];
+
+export const CONTRACT: readonly Wrong[] = [
+  ...NAMES,
+  ...CREATE,
+  ...LISTS,
+  ...MEMORY,
+  ...NESTED,
+  ...WITHOUT_NESTED,
+  ...VCPU_STATES,
+  ...VM_STATES,
+  ...RUN_STATES,
+];
