@@ -1,6 +1,15 @@
 // The fuzz's tables for Intel.
 
-import { FLAG, HEADER, NO_ADDRESS, SHADOW_VMCS12, VMCS12, VMCS12_REVISION, VMX_HEADER, VMX_SHADOW_BYTES } from '../../lib/nested/layout.js';
+import {
+  FLAG,
+  HEADER,
+  NO_ADDRESS,
+  SHADOW_VMCS12,
+  VMCS12,
+  VMCS12_REVISION,
+  VMX_HEADER,
+  VMX_SHADOW_BYTES,
+} from '../../lib/nested/layout.js';
 import type { RuleReason } from '../../lib/nested/rules.js';
 import { SHADOW_VMCS_GPA } from '../guests/vmx-l1/layout.js';
 import { vmxGuestMode, vmxShadow } from '../vectors/nested-states.js';
@@ -196,7 +205,10 @@ export const VMX_FUZZ: FuzzVendor = {
       ],
     ],
     [0x48c, [0x0f01_0633_4041n, 0x0f01_0613_4041n, 0x0f01_0633_0041n, 0x0f01_0633_4001n, 0x0f01_0633_41c1n]],
-    [0x48d, [0x7f_0000_0016n, 0x5f_0000_0036n, 0x3f_0000_0016n, 0x16_0000_0016n, 0x7f_0000_0017n, 0xff_0000_0016n]],
+    [
+      0x48d,
+      [0x7f_0000_0016n, 0x5f_0000_0036n, 0x3f_0000_0016n, 0x16_0000_0016n, 0x7f_0000_0017n, 0xff_0000_0016n],
+    ],
     [0x48e, [0xf7f9_fffe_0400_6172n, 0xf7f9_fffe_0401_e172n, 0xf7f1_fffe_0400_6172n]],
     [0x48f, [0x007f_ffff_0003_6dfbn, 0x003f_ffff_0003_6dfbn, 0x007f_ffff_0003_6fffn]],
     [0x490, [0xf3ff_0000_11fbn, 0x93ff_0000_11fbn, 0xf3ff_0000_13fbn]],
@@ -214,11 +226,7 @@ export const VMX_FUZZ: FuzzVendor = {
     [{ smm: 1 }, set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 0x2)],
     [{ smm: 1 }, set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 0x3)],
     [{ smm: 1 }, set(HEADER.flags, 0), set(VMX_HEADER['smm.flags'], 0x1)],
-    [
-      set(HEADER.flags, 0),
-      set(VMX_HEADER.vmxon_pa, NO_ADDRESS),
-      set(VMX_HEADER.vmcs12_pa, NO_ADDRESS),
-    ],
+    [set(HEADER.flags, 0), set(VMX_HEADER.vmxon_pa, NO_ADDRESS), set(VMX_HEADER.vmcs12_pa, NO_ADDRESS)],
     [
       set(HEADER.flags, FLAG.EVMCS),
       set(VMX_HEADER.vmxon_pa, NO_ADDRESS),
@@ -233,11 +241,7 @@ export const VMX_FUZZ: FuzzVendor = {
     [set(VMX_HEADER.vmxon_pa, NO_ADDRESS), set(VMX_HEADER['smm.flags'], 0x2)],
     [set(VMX_HEADER.vmxon_pa, NO_ADDRESS), set(VMX_HEADER.vmcs12_pa, NO_ADDRESS)],
     [set(HEADER.flags, 0), set(VMX_HEADER.vmcs12_pa, NO_ADDRESS)],
-    [
-      set(HEADER.flags, 0),
-      set(HEADER.size, 128),
-      set(VMX_HEADER.vmcs12_pa, NO_ADDRESS),
-    ],
+    [set(HEADER.flags, 0), set(HEADER.size, 128), set(VMX_HEADER.vmcs12_pa, NO_ADDRESS)],
     [{ cpuid: [1, 0, 'ecx', 5, 1], value: '0x0' }],
     [set(VMX_HEADER['smm.flags'], 0x3)],
     [set(VMX_HEADER.vmcs12_pa, 0x1000n), set(VMX_HEADER.vmxon_pa, 0x1000n)],
@@ -325,12 +329,32 @@ export const VMX_FUZZ: FuzzVendor = {
     [entry(4), set(VMCS12.guest_ia32_debugctl, 0x8000n)],
     [entry(4), set(VMCS12.guest_ia32_debugctl, 3n)],
     [entry(0x4000), set(VMCS12.guest_ia32_pat, 2n)],
-    [entry(0x4000), set(VMCS12.guest_ia32_pat, 0x0007_0106_0007_0406n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
+    [
+      entry(0x4000),
+      set(VMCS12.guest_ia32_pat, 0x0007_0106_0007_0406n),
+      set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
+    ],
     [entry(0x2000), set(VMCS12.guest_ia32_perf_global_ctrl, 1n)],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x1500n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0xd01n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x100n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
-    [entry(0x8000), set(VMCS12.guest_ia32_efer, 0x400n), set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING)],
+    [
+      entry(0x8000),
+      set(VMCS12.guest_ia32_efer, 0x1500n),
+      set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
+    ],
+    [
+      entry(0x8000),
+      set(VMCS12.guest_ia32_efer, 0xd01n),
+      set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
+    ],
+    [
+      entry(0x8000),
+      set(VMCS12.guest_ia32_efer, 0x100n),
+      set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
+    ],
+    [
+      entry(0x8000),
+      set(VMCS12.guest_ia32_efer, 0x400n),
+      set(HEADER.flags, FLAG.GUEST_MODE | FLAG.RUN_PENDING),
+    ],
     [
       entry(0x8000),
       set(VMCS12.guest_ia32_efer, 0xd00n),
