@@ -15,6 +15,10 @@ export const sumOf = (all: readonly Counts[]): Counts => ({
   failed: all.reduce((sum, { failed }) => sum + failed, 0),
 });
 
+/** Whether a run's output has such a line. */
+export const saysCounts = (output: string): boolean =>
+  output.split('\n').some((line) => line.startsWith(PREFIX));
+
 /** The sum of every such line of a run's output. A run that died before it could count is a failure of its own. */
 export function countsOf(output: string, status: number): Counts {
   const lines = output.split('\n').filter((line) => line.startsWith(PREFIX));

@@ -9,8 +9,8 @@ import { DEFAULTS, runInTestbed } from './testbed/run.js';
 
 const HELP = `npm test [-- --group NAME]... [--only NAME]... [-- FILE...]
 
-Runs every check and test and closes with "N passed, N failed". npm run test:unit, test:model and test:amd run a
-group each.
+Runs every check and test and closes with "N passed, N failed". npm run test:unit, test:model, test:amd and test:intel
+run a group each.
 
   --group NAME  only this group; may be given more than once
   --only NAME   only this step; may be given more than once

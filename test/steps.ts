@@ -7,8 +7,9 @@ import { type CpuKind, nestedKvm } from './harness/host-kind.js';
 
 export const GROUPS = {
   unit: 'checks of the sources, and unit tests: anywhere',
-  model: 'the conformance suite on a model of a kernel: anywhere',
-  amd: 'tests on a real kernel with nested SVM',
+  model: 'the conformance suite on both models of a kernel: anywhere',
+  amd: 'tests, suite and fuzz on a real kernel with nested SVM',
+  intel: 'suite, fuzz and demo on a real kernel with nested VMX',
 } as const;
 
 export type Group = keyof typeof GROUPS;
@@ -68,6 +69,14 @@ const one = (name: string, place: Place, argv: readonly string[]): Job[] => [
   { name, place, argv, verdict: 'counts' },
 ];
 
+/** Several commands in one host: an Intel one takes a minute and more to boot. */
+const several = (name: string, place: Place, argvs: ReadonlyArray<readonly string[]>): Job[] =>
+  one(name, place, node('run-several.js', JSON.stringify(argvs)));
+
+/** The fuzz as CI runs it, with a fixed seed; by hand any. */
+const fuzz = (cpu: CpuKind, states: number): readonly string[] =>
+  node('fuzz/main.js', '--cpu', cpu, '--states', String(states), '--seed', '1');
+
 export const STEPS: readonly Step[] = [
   check('lint', 'biome: format and lint', bin('biome'), 'check', '--error-on-warnings', '.'),
   check('types', 'tsc: types', bin('tsc'), '--noEmit', '-p', 'tsconfig.json'),
@@ -87,11 +96,36 @@ export const STEPS: readonly Step[] = [
   {
     name: 'conformance-model',
     group: 'model',
-    what: 'the conformance suite on the model of an AMD kernel',
+    what: 'the conformance suite on the models of both vendors',
     jobs: () =>
-      ['amd'].flatMap((cpu) =>
+      ['amd', 'intel'].flatMap((cpu) =>
         one(`conformance-model-${cpu}`, HERE, node('run-conformance.js', '--driver', 'model', '--cpu', cpu)),
       ),
+  },
+  {
+    name: 'intel',
+    group: 'intel',
+    what: 'the conformance suite, the fuzz and the demo on a real kernel with nested VMX',
+    jobs: () =>
+      several('conformance, fuzz and demo on Intel', onKernel('intel'), [
+        node('run-conformance.js'),
+        fuzz('intel', 500),
+        node('run-demo.js', 'intel'),
+      ]),
+  },
+  {
+    name: 'conformance-amd',
+    group: 'amd',
+    what: 'the conformance suite on a real kernel with nested SVM',
+    jobs: () => one('conformance on AMD', onKernel('amd'), node('run-conformance.js')),
+  },
+  {
+    name: 'fuzz-amd',
+    group: 'amd',
+    what: 'the differential fuzz on a real kernel with nested SVM',
+    jobs: () => [
+      { name: 'fuzz on AMD', place: onKernel('amd'), argv: fuzz('amd', 20_000), verdict: 'status' },
+    ],
   },
   {
     name: 'kernel',

@@ -188,15 +188,16 @@ export function sameNestedState(a: Uint8Array, b: Uint8Array): boolean {
 export function compareNestedStates(set: Uint8Array, readBack: Uint8Array): NestedStateDifference {
   if (sameNestedState(set, readBack)) return NO_DIFFERENCE;
   const view = viewOf(set);
+  const back = viewOf(readBack);
   const held = heldBits(view);
   const names = read(view, HEADER.format) === FORMAT.SVM ? SVM_NAMES : VMX_NAMES;
   const lost: Range[] = [];
   const ignored: Range[] = [];
   for (let offset = 0; offset < set.length; offset++) {
-    const byte = set[offset] ?? 0;
-    const heldHere = held[offset] ?? 0;
+    const byte = view.getUint8(offset);
+    const heldHere = held[offset] as number; // of each byte that a state can have
     // A byte that was not given back differs in all its bits.
-    const different = offset < readBack.length ? byte ^ (readBack[offset] ?? 0) : 0xff;
+    const different = offset < readBack.length ? byte ^ back.getUint8(offset) : 0xff;
     if ((different & heldHere) !== 0) extend(lost, offset, names[offset]);
     else if (different !== 0 && byte !== 0) extend(ignored, offset, names[offset]);
   }
@@ -240,7 +241,7 @@ function applyBits(
 ): void {
   for (let i = 0; i < field.bytes; i++) {
     const byteBits = bits === undefined ? 0xff : Number((bits >> BigInt(8 * i)) & 0xffn);
-    mask[field.offset + i] = apply(mask[field.offset + i] ?? 0, byteBits);
+    mask[field.offset + i] = apply(mask[field.offset + i] as number, byteBits);
   }
 }
 

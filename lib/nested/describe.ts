@@ -72,6 +72,10 @@ function namesByBits<N extends string>(
   );
 }
 
+/** The names of a combination: of known bits every one is in its table. */
+const namesIn = <N>(table: readonly (readonly N[])[], bits: number): readonly N[] =>
+  table[bits] as readonly N[];
+
 const FLAG_NAMES = namesByBits(FLAG, KNOWN_FLAGS);
 const SMM_FLAG_NAMES = namesByBits(SMM_FLAG, KNOWN_SMM_FLAGS);
 const VMX_HEADER_FLAG_NAMES = namesByBits(VMX_HEADER_FLAG, KNOWN_VMX_HEADER_FLAGS);
@@ -86,7 +90,7 @@ export function describeNestedState(bytes: Uint8Array): NestedStateView {
   const format = read(view, HEADER.format);
   const size = read(view, HEADER.size);
   const common = {
-    flags: FLAG_NAMES[flags & KNOWN_FLAGS] ?? [],
+    flags: namesIn(FLAG_NAMES, flags & KNOWN_FLAGS),
     unknownFlags: flags & ~KNOWN_FLAGS,
     size,
     dataBytes: Math.max(0, Math.min(size, bytes.length) - HEADER_BYTES),
@@ -106,10 +110,10 @@ function describeVmx(view: DataView): VmxView {
   return {
     vmxonPa: read(view, VMX_HEADER.vmxon_pa),
     vmcs12Pa: read(view, VMX_HEADER.vmcs12_pa),
-    smmFlags: SMM_FLAG_NAMES[smmFlags & KNOWN_SMM_FLAGS] ?? [],
+    smmFlags: namesIn(SMM_FLAG_NAMES, smmFlags & KNOWN_SMM_FLAGS),
     smmBits: smmFlags,
     unknownSmmFlags: smmFlags & ~KNOWN_SMM_FLAGS,
-    headerFlags: VMX_HEADER_FLAG_NAMES[headerFlags & KNOWN_VMX_HEADER_FLAGS] ?? [],
+    headerFlags: namesIn(VMX_HEADER_FLAG_NAMES, headerFlags & KNOWN_VMX_HEADER_FLAGS),
     headerBits: headerFlags,
     unknownHeaderFlags: (headerFlags & ~KNOWN_VMX_HEADER_FLAGS) >>> 0,
     preemptionTimerDeadline: read(view, VMX_HEADER.preemption_timer_deadline),

@@ -11,6 +11,7 @@ import {
   RULES,
   type RuleReason,
 } from '../../../lib/nested/rules.js';
+import { vmxRefusalStage } from '../../../lib/nested/vmx-rules.js';
 import { kernel, VMX_VCPU, vmxGuestMode, vmxShadow } from '../../vectors/nested-states.js';
 import { memoryWith } from '../../vectors/vmx-rule-cases.js';
 
@@ -441,5 +442,18 @@ test('VM entry that fails answers with a value above 0 and no errno', () => {
     returns: 2,
     field: 'vmcs12.guest_cr3',
     origin: 'kernel',
+  });
+});
+
+describe('how far the kernel has come when it refuses', () => {
+  test.each([
+    ['VMX_VMXON_PA_UNALIGNED', 'nothing'],
+    ['VMX_SIZE_BELOW_VMCS12', 'vmxon'],
+    ['VMX_VMCS12_PA_IS_VMXON_PA', 'vmxon'],
+    ['VMX_VMCS12_REVISION_UNKNOWN', 'current'],
+    ['VMX_SHADOW_INDICATOR_CLEAR', 'guest'],
+    ['VMX_HOST_CR3_ILLEGAL', 'guest'],
+  ])('%s: %s', (reason, stage) => {
+    expect(vmxRefusalStage(reason)).toBe(stage);
   });
 });
