@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { read, viewOf, write } from '../../../lib/nested/codec.js';
 import { type Field, FLAG, HEADER, VMCS12, VMCS12_REVISION } from '../../../lib/nested/layout.js';
+import { plainVmxGuestState } from '../../../lib/nested/probes.js';
 import type { KernelFacts, VcpuFacts } from '../../../lib/nested/rule.js';
 import {
   ALL_BUT_MEMORY,
@@ -456,4 +457,10 @@ describe('how far the kernel has come when it refuses', () => {
   ])('%s: %s', (reason, stage) => {
     expect(vmxRefusalStage(reason)).toBe(stage);
   });
+});
+
+test('a vCPU without capability MSRs demands no controls of the plainest state in guest mode', () => {
+  const view = viewOf(plainVmxGuestState(new Map()));
+  expect(read(view, VMCS12.pin_based_vm_exec_control)).toBe(0);
+  expect(read(view, VMCS12.cpu_based_vm_exec_control)).toBe(0);
 });
