@@ -103,6 +103,18 @@ export const STEPS: readonly Step[] = [
       ),
   },
   {
+    name: 'demo-model',
+    group: 'model',
+    what: 'the demo on the models of both vendors: a VM whose memory is all zeroes moves',
+    jobs: () =>
+      ['amd', 'intel'].map((cpu) => ({
+        name: `demo on the model of the ${cpu} host`,
+        place: HERE,
+        argv: node('../demo/model.js', cpu),
+        verdict: 'status',
+      })),
+  },
+  {
     name: 'intel',
     group: 'intel',
     what: 'the conformance suite, the fuzz and the demo on a real kernel with nested VMX',

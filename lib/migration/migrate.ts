@@ -162,7 +162,16 @@ async function copyMemory(
       }
     }
   }
-  await destination.writeMemory(chunks());
+  const coming = chunks();
+  const first = await coming.next();
+  // A guest whose memory is all zeroes: WriteMemory wants one message at least.
+  if (first.done === true) return 0;
+  const { value } = first;
+  async function* all(): AsyncGenerator<WriteMemoryRequest> {
+    yield value;
+    yield* coming;
+  }
+  await destination.writeMemory(all());
   return moved;
 }
 
