@@ -10,13 +10,15 @@ export function errorsPage(): string {
   const reasons = Object.entries(REASONS).map(([reason, { status, when }]) =>
     row(`\`${reason}\``, status, when),
   );
-  const rules = RULES.map(({ reason, field, message, source, varies, origin }) =>
+  const rules = RULES.map(({ reason, field, message, source, errno, returns, needs, kernels, origin }) =>
     row(
       `\`${reason}\``,
       `\`${field}\``,
       message,
       origin === 'service' ? 'vcpud' : `\`${source}\``,
-      varies ? 'where the kernel does' : 'always',
+      returns === undefined ? errno : `returns ${returns}`,
+      needs.join(', '),
+      kernels ?? 'all',
     ),
   );
   return `# Errors
@@ -39,13 +41,12 @@ ${reasons.join('\n')}
 ## Rules about nested state
 
 A nested state that breaks one of these is refused with INVALID_ARGUMENT before the kernel sees it, the first in the
-kernel's own order. \`SetNestedState\` with \`validate_only\` asks for the check alone. "Where the kernel does" marks rules
-about which kernels differ: vcpud asks the kernel at hand when it starts, and applies those that it enforces
-(\`GetHost.enforced_rules\`). vcpud is never stricter than the kernel; what no rule foresees is
-\`KERNEL_REJECTED\`.
+kernel's own order, with all others in the BadRequest. \`ValidateNestedState\` asks for the rules alone. Where kernels
+differ, vcpud asks the kernel at hand when it starts, and applies those that it enforces (\`GetHost.enforced_rules\`).
+vcpud is never stricter than the kernel; a refusal that no rule explains is \`KERNEL_REJECTED\`, and counted.
 
-| reason | field | the state is refused when | kernel function | applied |
-|---|---|---|---|---|
+| reason | field | the state is refused when | kernel function | errno | needs beside the bytes | kernels |
+|---|---|---|---|---|---|---|
 ${rules.join('\n')}
 `;
 }
