@@ -191,6 +191,12 @@ async function playOn(
 const pagingsOf = (scene: SceneName): readonly Paging[] =>
   scene === 'normal' ? ['nested', 'withoutNested'] : ['nested'];
 
+/** Scenes that are not played, and why. Their states are among those of captured-rows.ts. */
+const NOT_PLAYED: Readonly<Partial<Record<SceneName, string>>> = {
+  preemptionTimerExpiring:
+    "the emulated Intel CPU loses an expiring preemption timer: the kernel's own vmx_preemption_timer_test hangs there too",
+};
+
 export const SCENE_ROWS: readonly Row[] = (['SVM', 'VMX'] as const).flatMap((format) =>
   (Object.keys(SCENES) as SceneName[]).flatMap((name) => {
     const { counter, ...scene }: Scene = SCENES[name];
@@ -201,7 +207,7 @@ export const SCENE_ROWS: readonly Row[] = (['SVM', 'VMX'] as const).flatMap((for
       (paging): Row => ({
         group: 'scenes',
         name: `${format}: ${name}, paging ${paging}`,
-        needs: [runningGuests, onFormat(format)],
+        needs: [runningGuests, onFormat(format), () => NOT_PLAYED[name]],
         expected: () => 'held; runs on',
         run: (bench) => play(bench, { kind: KINDS[format], scene: name, paging, counter, shape }),
       }),
