@@ -20,7 +20,7 @@ run a group each.
 `;
 
 /** For one job, its emulated host's boot included. */
-const JOB_TIMEOUT_MS = 45 * 60_000;
+const JOB_TIMEOUT_MS = 70 * 60_000;
 /** What is kept of a job's output to read its counts from. */
 const TAIL_CHARACTERS = 64 * 1024;
 
