@@ -8,5 +8,4 @@ export const EINVAL = -errno.EINVAL;
 export const E2BIG = -errno.E2BIG;
 export const EEXIST = -errno.EEXIST;
 export const ENXIO = -errno.ENXIO;
-export const ENOENT = -errno.ENOENT;
 export const ENOTTY = -errno.ENOTTY;

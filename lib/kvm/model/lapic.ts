@@ -36,6 +36,8 @@ const DIRECTED_EOI = 1 << 24;
 export class Lapic {
   private readonly state: VcpuState;
   private readonly regs = Buffer.alloc(SIZE.lapic);
+  /** isr_count is not 0: whether the kernel looks for interrupts in service. */
+  private inService = false;
 
   /** As kvm_lapic_reset leaves it at power-on. */
   constructor(state: VcpuState) {
@@ -96,6 +98,7 @@ export class Lapic {
   }
 
   private highestInService(): number {
+    if (!this.inService) return 0;
     for (let word = 7; word >= 0; word -= 1) {
       const bits = this.read(REG.ISR + 0x10 * word);
       if (bits !== 0) return 32 * word + 31 - Math.clz32(bits);
@@ -128,7 +131,11 @@ export class Lapic {
       this.write(REG.LDR, x2apicLdr(id));
     }
     this.setVersion();
+    // By what was in service before: the kernel counts the new ISR only afterwards (kvm_apic_update_apicv).
     this.updatePpr();
+    this.inService = Array.from({ length: 8 }, (_, word) => this.read(REG.ISR + 0x10 * word)).some(
+      (bits) => bits !== 0,
+    );
     this.write(REG.TMCCT, 0);
     return 0;
   }

@@ -197,17 +197,24 @@ const COMMON: readonly Row[] = [
       write: (value) => msrs.get(KVM_SYSTEM_TIME[0])?.write(value) ?? false,
     }),
   ],
-  // KVM_ASYNC_PF_EN: bits 5:4 are reserved; enabled with delivery as interrupt, its 8 bytes must be in memory.
+  // KVM_ASYNC_PF_EN: bits 5:4 are reserved; enabled with delivery as interrupt, its 8 bytes must be in memory, which
+  // the kernel looks at when it holds the value already (kvm_pv_enable_async_pf).
   [
     0x4b56_4d02,
-    ({ state }) =>
-      checkedMsr(0n, (value) => {
-        const ENABLED_AS_INTERRUPT = 0x9n;
-        if ((value & 0x30n) !== 0n) return false;
-        if (!state.vm.irqchip) return value === 0n;
-        const enabled = (value & ENABLED_AS_INTERRUPT) === ENABLED_AS_INTERRUPT;
-        return !enabled || state.vm.readGuest(value & ~0x3fn, 8) !== undefined;
-      }),
+    ({ state }) => {
+      let held = 0n;
+      return {
+        read: () => held,
+        write: (value) => {
+          const ENABLED_AS_INTERRUPT = 0x9n;
+          if ((value & 0x30n) !== 0n) return false;
+          if (!state.vm.irqchip) return value === 0n;
+          held = value;
+          const enabled = (value & ENABLED_AS_INTERRUPT) === ENABLED_AS_INTERRUPT;
+          return !enabled || state.vm.readGuest(value & ~0x3fn, 8) !== undefined;
+        },
+      };
+    },
   ],
   [0x4b56_4d03, () => checkedMsr(0n, (value) => (value & 0x3en) === 0n)], // KVM_STEAL_TIME
   // KVM_PV_EOI_EN: an aligned byte, which must be in memory where it is enabled.
@@ -242,7 +249,7 @@ const COMMON: readonly Row[] = [
     0x4000_0002,
     ({ state }) => {
       const MOST_VCPUS = 1024n;
-      let index = BigInt(state.index);
+      let index = BigInt(state.order);
       return {
         read: () => index,
         write: (value) => {

@@ -53,6 +53,8 @@ const APIC_BASE = { DEFAULT: 0xfee0_0000n, ENABLE: 1n << 11n, BSP: 1n << 8n } as
 /** A vCPU at power-on, as kvm_vcpu_reset makes it before anyone sees it. */
 export class VcpuState {
   readonly index: number;
+  /** vcpu_idx: how many vCPUs of the VM were made before it. */
+  readonly order: number;
   readonly vm: VmContext;
 
   readonly gprs = new BigUint64Array(GPRS);
@@ -99,8 +101,9 @@ export class VcpuState {
 
   private view: VcpuFacts | undefined;
 
-  constructor(index: number, vm: VmContext, tscKhz: number) {
+  constructor(index: number, order: number, vm: VmContext, tscKhz: number) {
     this.index = index;
+    this.order = order;
     this.vm = vm;
     this.tscKhz = tscKhz;
     this.gprs[GPR.rdx] = RDX_AT_RESET;

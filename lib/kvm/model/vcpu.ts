@@ -77,10 +77,10 @@ export class ModelVcpu implements VcpuPort {
   readonly context: MsrContext;
   readonly parts: VcpuParts;
 
-  constructor(index: number, parts: VcpuParts) {
+  constructor(index: number, order: number, parts: VcpuParts) {
     const { host, tables, vm, clock } = parts;
     this.parts = parts;
-    this.state = new VcpuState(index, vm, host.tscKhz);
+    this.state = new VcpuState(index, order, vm, host.tscKhz);
     this.vendor = host.vendorModel(this.state);
     const shape = {
       bytes: Math.max(host.capabilities.get(CAP_XSAVE2) ?? 0, SIZE.xsave),

@@ -6,7 +6,7 @@ import { viewOf } from '../../os/libc.js';
 import { KVM, SIZE } from '../abi.js';
 import type { VcpuPort, VmPort } from '../port.js';
 import type { CpuidTables } from './cpuid.js';
-import { EEXIST, EINVAL, ENOENT, ENOTTY, ENXIO } from './errno.js';
+import { EEXIST, EINVAL, ENOTTY, ENXIO } from './errno.js';
 import type { ModelHost } from './model-host.js';
 import { ModelClock } from './time.js';
 import { answer, ModelVcpu } from './vcpu.js';
@@ -82,8 +82,9 @@ export class ModelVm implements VmPort {
       if (index >= (host.capabilities.get(CAP.MAX_VCPU_ID) ?? 1)) return EINVAL;
       return this.vcpus.has(index) ? EEXIST : 0;
     });
+    const order = this.vcpus.size;
     this.vcpus.add(index);
-    return new ModelVcpu(index, { host, tables, vm: this, clock });
+    return new ModelVcpu(index, order, { host, tables, vm: this, clock });
   }
 
   readGuest(gpa: bigint, bytes: number): Buffer | undefined {
@@ -186,7 +187,6 @@ const SPEAKER = 2;
 
 function createPit(vm: ModelVm): number {
   if (vm.pit !== undefined) return EEXIST;
-  if (!vm.irqchip) return ENOENT;
   const pit = Buffer.alloc(SIZE.pit2);
   for (let channel = 0; channel < PIT.channels; channel += 1) {
     const at = PIT.channelBytes * channel;
