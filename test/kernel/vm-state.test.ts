@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MP_STATE } from '../../lib/kvm/abi.js';
 import { viewOf, write } from '../../lib/nested/codec.js';
-import { SVM_HEADER, VMCB12_CONTROL, VMCB12_SAVE } from '../../lib/nested/layout.js';
+import { HEADER_BYTES, SVM_HEADER, VMCB12_CONTROL } from '../../lib/nested/layout.js';
 import { resetNestedState } from '../../lib/nested/reset.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { createGuest, type GuestParameters, guestShape, NORMAL, readCounters } from '../guests/guest.js';
