@@ -5,13 +5,13 @@ import type { Logger } from 'pino';
 import { api } from '../lib/api/definitions.js';
 import { u64 } from '../lib/api/vcpu-state.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import type { Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { MemoryServiceHandlers } from '../protos/gen/vcpud/v1/MemoryService.js';
 import type { ReadMemoryRequest__Output } from '../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { WriteMemoryRequest__Output } from '../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import { clientStream, serverStream } from './handlers.js';
 import { parseVmName } from './names.js';
+import { ofOneVm } from './one-vm.js';
 
 const DEFAULT_CHUNK_BYTES = 1024 * 1024;
 const LARGEST_CHUNK_BYTES = 2 * 1024 * 1024;
@@ -86,18 +86,8 @@ async function write(
   vms: VmRegistry,
   requests: AsyncIterable<WriteMemoryRequest__Output>,
 ): Promise<{ writtenBytes: string }> {
-  let vm: Vm | undefined;
-  let name = '';
   let written = 0n;
-  for await (const request of requests) {
-    if (vm === undefined) {
-      vm = vms.get(parseVmName(request.name));
-      name = request.name;
-    } else if (request.name !== '' && request.name !== name) {
-      throw VcpudError.of('NAME_CHANGED', 'a later message names another VM than the first', {
-        field: 'name',
-      });
-    }
+  for await (const { vm, request } of ofOneVm(vms, requests)) {
     const gpa = BigInt(request.gpa);
     if (request.content === 'data' && request.data !== undefined) {
       await vm.memory.write(gpa, request.data);
@@ -109,6 +99,5 @@ async function write(
       throw VcpudError.of('FIELD_REQUIRED', 'a chunk needs data or zero_bytes', { field: 'content' });
     }
   }
-  if (vm === undefined) throw VcpudError.of('FIELD_REQUIRED', 'the stream had no message', { field: 'name' });
   return { writtenBytes: written.toString() };
 }

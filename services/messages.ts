@@ -54,6 +54,8 @@ export function vmMessage(vm: Vm): VmMessage {
     memoryRegions: vm.config.regions.map(({ gpa, bytes }) => ({ gpa: u64(gpa), sizeBytes: u64(bytes) })),
     irqchip: vm.config.irqchip,
     pit: vm.config.pit,
+    pc: vm.config.pc,
+    linuxBoot: vm.config.linuxBoot ?? null,
     runState: `VM_RUN_STATE_${vm.runState}`,
     stop:
       stop === undefined

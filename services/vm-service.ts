@@ -4,15 +4,20 @@ import type { Logger } from 'pino';
 import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { DEVICE_SIZES } from '../lib/state/vm-components.js';
+import type { PcSnapshot } from '../lib/vm/pc/pc-devices.js';
+import { RECEIVE_BYTES } from '../lib/vm/pc/shared-state.js';
 import type { Vm, VmSnapshot } from '../lib/vm/vm.js';
-import type { VmEvent } from '../lib/vm/vm-events.js';
+import { SERIAL, type VmEvent } from '../lib/vm/vm-events.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
+import type { PcState, PcState__Output } from '../protos/gen/vcpud/v1/PcState.js';
 import type { VmServiceHandlers } from '../protos/gen/vcpud/v1/VmService.js';
 import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 import type { WatchVmResponse } from '../protos/gen/vcpud/v1/WatchVmResponse.js';
-import { type Push, pushStream, unary } from './handlers.js';
+import type { WriteConsoleRequest__Output } from '../protos/gen/vcpud/v1/WriteConsoleRequest.js';
+import { clientStream, type Push, pushStream, unary } from './handlers.js';
 import { duration, timestamp, vmMessage } from './messages.js';
 import { checkVmId, page, parseVmName } from './names.js';
+import { ofOneVm } from './one-vm.js';
 
 /** What an event costs in a watcher's backlog beside its bytes. */
 const EVENT_BYTES = 128;
@@ -32,6 +37,8 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
         })),
         irqchip: vm.irqchip,
         pit: vm.pit,
+        pc: vm.pc,
+        linuxBoot: vm.linuxBoot ?? undefined,
       });
       return { vm: vmMessage(made) };
     }),
@@ -54,6 +61,7 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
       await vm.pause(caller);
       return { vm: vmMessage(vm) };
     }),
+    WriteConsole: clientStream(log, (requests) => writeConsole(vms, requests)),
     WatchVm: pushStream(log, (request, push) => watch(named(request), request.consoleHistory, push)),
     GetVmState: unary(log, async (request, caller) => {
       const { state, outMs, time } = await named(request).capture(caller);
@@ -63,6 +71,7 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
           clock: state.devices.clock,
           irqchips: [...state.devices.irqchips],
           pit: state.devices.pit ?? Buffer.alloc(0),
+          pc: state.pc === undefined ? null : pcState(state.pc),
         },
         stopDuration: duration(outMs),
         captureTime: timestamp(time),
@@ -76,6 +85,21 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
       return { vm: vmMessage(vm) };
     }),
   };
+}
+
+/** How often WriteConsole looks whether its VM is still there while the guest reads nothing, ms. */
+const CONSOLE_LOOK_MS = 1000;
+
+async function writeConsole(
+  vms: VmRegistry,
+  requests: AsyncIterable<WriteConsoleRequest__Output>,
+): Promise<{ writtenBytes: number }> {
+  let written = 0;
+  for await (const { vm, request } of ofOneVm(vms, requests)) {
+    written += request.data.length;
+    await vm.writeConsole(request.data, CONSOLE_LOOK_MS);
+  }
+  return { writtenBytes: written };
 }
 
 function requireSize(field: string, bytes: Buffer, expected: number): void {
@@ -99,6 +123,35 @@ function vmSnapshot(state: VmState__Output): VmSnapshot {
       irqchips: state.irqchips,
       pit: state.pit.length > 0 ? state.pit : undefined,
     },
+    pc: state.pc === null ? undefined : pcSnapshot(state.pc),
+  };
+}
+
+const pcState = ({ cmosIndex, ...serial }: PcSnapshot): PcState => ({ cmosIndex, serial });
+
+/** Throws FIELD_REQUIRED and STATE_SIZE_WRONG for what no serial port can hold. */
+function pcSnapshot({ cmosIndex, serial }: PcState__Output): PcSnapshot {
+  if (serial === null)
+    throw VcpudError.of('FIELD_REQUIRED', 'state.pc.serial is required', { field: 'state.pc.serial' });
+  if (serial.received.length > RECEIVE_BYTES) {
+    throw VcpudError.of('STATE_SIZE_WRONG', `a serial port holds at most ${RECEIVE_BYTES} bytes`, {
+      field: 'state.pc.serial.received',
+      metadata: { expected: `${RECEIVE_BYTES} bytes`, given: `${serial.received.length} bytes` },
+    });
+  }
+  const { received, thrEmptyPending, irqLevel } = serial;
+  const byte = (value: number) => value & 0xff;
+  return {
+    cmosIndex: byte(cmosIndex),
+    ier: byte(serial.ier),
+    lcr: byte(serial.lcr),
+    mcr: byte(serial.mcr),
+    scr: byte(serial.scr),
+    fcr: byte(serial.fcr),
+    divisor: serial.divisor & 0xffff,
+    thrEmptyPending,
+    irqLevel,
+    received,
   };
 }
 
@@ -115,8 +168,11 @@ function watch(vm: Vm, consoleHistory: boolean, push: Push<WatchVmResponse>): ()
         current(event.time);
         return;
       case 'console': {
-        const { vcpuIndex, data, offset } = event;
-        push.send({ eventTime, console: { vcpuIndex, data, offset } }, EVENT_BYTES + data.length);
+        const { data, offset } = event;
+        const serial = event.vcpuIndex === SERIAL;
+        const port = serial ? 'CONSOLE_PORT_SERIAL' : 'CONSOLE_PORT_DEBUG';
+        const vcpuIndex = serial ? 0 : event.vcpuIndex;
+        push.send({ eventTime, console: { vcpuIndex, data, offset, port } }, EVENT_BYTES + data.length);
         return;
       }
       case 'exit':

@@ -38,6 +38,10 @@ interface CreateOptions {
   readonly vcpus: number;
   readonly irqchip?: true;
   readonly pit?: true;
+  readonly pc?: true;
+  readonly kernel?: string;
+  readonly initramfs?: string;
+  readonly append?: string;
 }
 
 export function register(group: Command, act: Act): void {
@@ -54,23 +58,32 @@ export function register(group: Command, act: Act): void {
     .option('--vcpus <count>', 'how many vCPUs', count, 1)
     .option('--irqchip', "with KVM's in-kernel irqchip")
     .option('--pit', "with KVM's in-kernel PIT; needs --irqchip")
+    .option('--pc', "with a PC's serial port, clock and reset line; needs --irqchip")
+    .option('--kernel <path>', "boot this Linux bzImage, a file on vcpud's host; means --irqchip --pit --pc")
+    .option('--initramfs <path>', "the kernel's initramfs, a file on vcpud's host")
+    .option('--append <words>', "the kernel's command line", 'console=ttyS0')
     .addHelpText(
       'after',
       examples(
         'vm create web --memory 0:64M --memory 0xffff0000:64K',
         'vm create web --memory 0:1G --vcpus 4 --irqchip --pit',
+        'vm create web --memory 0:512M --kernel /boot/vmlinuz --initramfs /boot/initrd.img',
       ),
     )
     .action(
       act(async (session, id: string, options: CreateOptions) => {
+        const { kernel, initramfs = '', append = '' } = options;
+        const linux = kernel !== undefined;
         const vm = {
           vcpuCount: options.vcpus,
           memoryRegions: options.memory.map(({ gpa, bytes }) => ({
             gpa: String(gpa),
             sizeBytes: String(bytes),
           })),
-          irqchip: options.irqchip === true,
-          pit: options.pit === true,
+          irqchip: linux || options.irqchip === true,
+          pit: linux || options.pit === true,
+          pc: linux || options.pc === true,
+          linuxBoot: linux ? { kernelPath: kernel, initramfsPath: initramfs, commandLine: append } : null,
         };
         const client = await session.connect();
         const answer = await client.vm.CreateVm({ vmId: id, vm });
@@ -195,6 +208,14 @@ function vmText({ vm }: { readonly vm: Vm__Output | null }): string {
   rows.push(
     ['irqchip', yesNo(vm.irqchip)],
     ['PIT', yesNo(vm.pit)],
+    ['PC devices', yesNo(vm.pc)],
+    ...(vm.linuxBoot === null
+      ? []
+      : ([
+          ['kernel', vm.linuxBoot.kernelPath],
+          ['initramfs', vm.linuxBoot.initramfsPath || 'none'],
+          ['command line', vm.linuxBoot.commandLine],
+        ] satisfies Detail[])),
     ['driver', word(vm.driver, 'DRIVER').toLowerCase()],
     ['created', time(vm.createTime)],
     ['updated', time(vm.updateTime)],

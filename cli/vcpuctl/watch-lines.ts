@@ -24,7 +24,8 @@ function printable(text: string): string {
 }
 
 export class WatchLines {
-  private readonly partial = new Map<number, PartialLine>();
+  /** By where it was written. */
+  private readonly partial = new Map<string, PartialLine>();
 
   /** The lines that an event completes. */
   take(event: WatchVmResponse__Output): string {
@@ -35,33 +36,34 @@ export class WatchLines {
 
   /** What is left of lines that have not ended. */
   flush(): string {
-    const lines = [...this.partial].map(([vcpu, { when, text }]) => consoleLine(when, vcpu, text));
+    const lines = [...this.partial].map(([where, { when, text }]) => consoleLine(when, where, text));
     this.partial.clear();
     return lines.join('');
   }
 
-  private console(now: string, { vcpuIndex, data }: ConsoleOutput__Output): string {
+  private console(now: string, { vcpuIndex, data, port }: ConsoleOutput__Output): string {
+    const where = port === 'CONSOLE_PORT_SERIAL' ? 'serial' : `vcpu ${vcpuIndex} console`;
     // A character a byte: a UTF-8 character may come in two pieces.
     const pieces = data.toString('latin1').split('\n');
-    const before = this.partial.get(vcpuIndex);
+    const before = this.partial.get(where);
     const first = (before?.text ?? '') + (pieces[0] ?? '');
     const last = pieces.length === 1 ? first : (pieces.at(-1) ?? '');
     let text = '';
     if (pieces.length > 1) {
-      text = consoleLine(before?.when ?? now, vcpuIndex, first);
-      for (const line of pieces.slice(1, -1)) text += consoleLine(now, vcpuIndex, line);
+      text = consoleLine(before?.when ?? now, where, first);
+      for (const line of pieces.slice(1, -1)) text += consoleLine(now, where, line);
     }
-    this.partial.delete(vcpuIndex);
+    this.partial.delete(where);
     const when = pieces.length === 1 ? (before?.when ?? now) : now;
-    if (last.length >= LONGEST_LINE) return text + consoleLine(when, vcpuIndex, last);
-    if (last !== '') this.partial.set(vcpuIndex, { when, text: last });
+    if (last.length >= LONGEST_LINE) return text + consoleLine(when, where, last);
+    if (last !== '') this.partial.set(where, { when, text: last });
     return text;
   }
 }
 
-function consoleLine(when: string, vcpu: number, bytes: string): string {
+function consoleLine(when: string, where: string, bytes: string): string {
   const text = Buffer.from(bytes, 'latin1').toString('utf8').replace(/\r$/, '');
-  return `${when}  vcpu ${vcpu} console  ${printable(text)}\n`;
+  return `${when}  ${where}  ${printable(text)}\n`;
 }
 
 function eventLine(when: string, { vm, exit, deleted }: WatchVmResponse__Output): string {

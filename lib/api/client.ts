@@ -18,6 +18,8 @@ import type { VcpuServiceDefinition } from '../../protos/gen/vcpud/v1/VcpuServic
 import type { VmServiceDefinition } from '../../protos/gen/vcpud/v1/VmService.js';
 import type { WatchVmRequest } from '../../protos/gen/vcpud/v1/WatchVmRequest.js';
 import type { WatchVmResponse__Output } from '../../protos/gen/vcpud/v1/WatchVmResponse.js';
+import type { WriteConsoleRequest } from '../../protos/gen/vcpud/v1/WriteConsoleRequest.js';
+import type { WriteConsoleResponse__Output } from '../../protos/gen/vcpud/v1/WriteConsoleResponse.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse__Output } from '../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
 import { api } from './definitions.js';
@@ -120,20 +122,41 @@ export class VcpudClient {
   writeMemory(
     chunks: AsyncIterable<WriteMemoryRequest> | Iterable<WriteMemoryRequest>,
   ): Promise<WriteMemoryResponse__Output> {
-    const { path, requestSerialize, responseDeserialize } = api.MemoryService.service.WriteMemory;
+    return this.outgoing(api.MemoryService.service.WriteMemory, chunks);
+  }
+
+  /** VmService.WriteConsole: sends the pieces as fast as the guest takes them. */
+  writeConsole(
+    pieces: AsyncIterable<WriteConsoleRequest> | Iterable<WriteConsoleRequest>,
+  ): Promise<WriteConsoleResponse__Output> {
+    return this.outgoing(api.VmService.service.WriteConsole, pieces);
+  }
+
+  private outgoing<Request, Response>(
+    {
+      path,
+      requestSerialize,
+      responseDeserialize,
+    }: {
+      readonly path: string;
+      readonly requestSerialize: (request: Request) => Buffer;
+      readonly responseDeserialize: (bytes: Buffer) => Response;
+    },
+    messages: AsyncIterable<Request> | Iterable<Request>,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
       const answer = new AbortController();
-      const call: ClientWritableStream<WriteMemoryRequest> = this.client.makeClientStreamRequest(
+      const call: ClientWritableStream<Request> = this.client.makeClientStreamRequest(
         path,
         requestSerialize,
         responseDeserialize,
         (error, response) => {
           answer.abort();
           if (error === null && response !== undefined) resolve(response);
-          else reject(error ?? new Error('WriteMemory ended without an answer'));
+          else reject(error ?? new Error(`${path} ended without an answer`));
         },
       );
-      void sendAll(call, chunks, answer.signal).catch((error: unknown) => {
+      void sendAll(call, messages, answer.signal).catch((error: unknown) => {
         call.cancel();
         reject(error);
       });
@@ -179,9 +202,9 @@ function incoming<T>(call: ClientReadableStream<T>): Incoming<T> {
 }
 
 /** Sends until all is sent, or until the server has answered: then nothing more is asked of the source. */
-async function sendAll(
-  call: ClientWritableStream<WriteMemoryRequest>,
-  chunks: AsyncIterable<WriteMemoryRequest> | Iterable<WriteMemoryRequest>,
+async function sendAll<Request>(
+  call: ClientWritableStream<Request>,
+  chunks: AsyncIterable<Request> | Iterable<Request>,
   answered: AbortSignal,
 ): Promise<void> {
   call.on('error', () => undefined); // the answer says it too

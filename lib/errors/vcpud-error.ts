@@ -34,7 +34,20 @@ export const REASONS = {
     status: 'INVALID_ARGUMENT',
     when: 'a memory region is unaligned, empty, overlapping, too high, or none was given',
   },
-  DEVICES_INVALID: { status: 'INVALID_ARGUMENT', when: 'a PIT without an irqchip' },
+  DEVICES_INVALID: { status: 'INVALID_ARGUMENT', when: 'a PIT, or PC devices, without an irqchip' },
+  BOOT_FILE_UNREADABLE: {
+    status: 'INVALID_ARGUMENT',
+    when: "a kernel or initramfs can't be read on vcpud's host, or its path is not absolute",
+  },
+  BOOT_IMAGE_INVALID: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a kernel is no 64-bit Linux bzImage, or it and its initramfs do not fit into the VM',
+  },
+  BOOT_COMMAND_LINE_TOO_LONG: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a command line is longer than the kernel takes',
+  },
+  CONSOLE_NOT_PRESENT: { status: 'FAILED_PRECONDITION', when: 'the VM has no serial port' },
   CHUNK_BYTES_OUT_OF_RANGE: { status: 'INVALID_ARGUMENT', when: 'a chunk size over 2 MiB' },
   PAGE_TOKEN_INVALID: { status: 'INVALID_ARGUMENT', when: 'a page token that no list call gave' },
   PAGE_SIZE_NEGATIVE: { status: 'INVALID_ARGUMENT', when: 'a page size below 0' },

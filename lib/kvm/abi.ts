@@ -56,6 +56,7 @@ export const KVM = {
   SET_TSS_ADDR: io(0x47),
   SET_IDENTITY_MAP_ADDR: iow(0x48, 8),
   CREATE_IRQCHIP: io(0x60),
+  IRQ_LINE: iow(0x61, 8),
   GET_IRQCHIP: iowr(0x62, SIZE.irqchip),
   SET_IRQCHIP: ior(0x63, SIZE.irqchip),
   CREATE_PIT2: iow(0x77, 64),
@@ -91,6 +92,7 @@ export const KVM = {
   GET_NESTED_STATE: iowr(0xbe, SIZE.nestedHeader),
   SET_NESTED_STATE: iow(0xbf, SIZE.nestedHeader),
   GET_SREGS2: ior(0xcc, SIZE.sregs2),
+  KVMCLOCK_CTRL: io(0xad),
   SET_SREGS2: iow(0xcd, SIZE.sregs2),
   GET_XSAVE2: ior(0xcf, SIZE.xsave),
 } as const;
@@ -139,6 +141,7 @@ export const KVM_RUN_LAYOUT = {
   ioCount: 36, // u32
   ioDataOffset: 40, // u64, from the start of kvm_run
   mmioAddress: 32, // u64
+  mmioData: 40, // u8[8]
   mmioLength: 48, // u32
   mmioIsWrite: 52, // u8
   hardwareEntryFailureReason: 32, // u64

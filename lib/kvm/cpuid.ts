@@ -118,6 +118,19 @@ export function withApicId(entries: Buffer, id: number): Buffer {
   return copy;
 }
 
+/**
+ * A copy of the table that says that there is a hypervisor: CPUID 1 ECX bit 31. KVM supports it and doesn't list it; an
+ * operating system that doesn't see it looks no further for KVM's leaves, its clock among them.
+ */
+export function withHypervisor(entries: Buffer): Buffer {
+  const copy = Buffer.from(entries);
+  for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
+    if (copy.readUInt32LE(at + CPUID_ENTRY.function) !== 1) continue;
+    copy.writeUInt32LE((copy.readUInt32LE(at + CPUID_ENTRY.ecx) | 0x8000_0000) >>> 0, at + CPUID_ENTRY.ecx);
+  }
+  return copy;
+}
+
 /** A copy of the table without nested paging: CPUID 0x8000000A EDX bit 0. */
 export function hidingNpt(entries: Buffer): Buffer {
   const copy = Buffer.from(entries);

@@ -37,6 +37,8 @@ export interface VcpuPort extends IoctlPort {
 /** A vCPU's descriptor and its mapped struct kvm_run. */
 export interface VcpuRun {
   readonly fd: number;
+  /** Its VM's descriptor: for the interrupt lines of devices that are served in the vCPU's thread. */
+  readonly vmFd: number;
   readonly address: number;
   /** KVM_GET_VCPU_MMAP_SIZE, bytes. */
   readonly length: number;

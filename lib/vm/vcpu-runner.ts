@@ -49,6 +49,8 @@ export interface RunnerEvents {
   /** The vCPU left the guest by itself: halted, or stopped for good. Not called for parks that park() asked for. */
   parkedByItself(reason: ParkReason): void;
   console(data: Uint8Array, time: number): void;
+  /** The guest wrote to the serial port; it is in the PC devices' shared state. */
+  serial(): void;
   /** The thread ended without having been told to: a bug, or memory ran out. */
   died(error: Error): void;
 }
@@ -250,6 +252,12 @@ export class VcpuRunner {
     Atomics.notify(this.control, WORD.commands);
   }
 
+  /** Wakes a thread that waits for its output to be taken. */
+  outputTaken(): void {
+    Atomics.add(this.control, WORD.commands, 1);
+    Atomics.notify(this.control, WORD.commands);
+  }
+
   private kick(): void {
     // Before the signal: whoever enters KVM_RUN after this store comes back at once (KVM_CAP_IMMEDIATE_EXIT).
     Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
@@ -265,8 +273,7 @@ export class VcpuRunner {
     switch (message.kind) {
       case 'console':
         Atomics.add(this.control, WORD.consoleTaken, windowBytes(message.data.length));
-        Atomics.add(this.control, WORD.commands, 1);
-        Atomics.notify(this.control, WORD.commands);
+        this.outputTaken();
         this.events.console(message.data, message.time);
         return;
       case 'parked':
@@ -277,6 +284,9 @@ export class VcpuRunner {
         this.finishProgramDirectly();
         for (const waiter of this.parkWaiters.splice(0)) waiter();
         if (message.reason.kind !== 'asked') this.events.parkedByItself(message.reason);
+        return;
+      case 'serial':
+        this.events.serial();
         return;
       case 'ready':
         return;

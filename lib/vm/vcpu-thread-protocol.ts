@@ -47,6 +47,9 @@ export interface ThreadStart {
   readonly times: SharedArrayBuffer;
   /** The buffer of programs: large enough for any nested state. */
   readonly programBuffer: SharedArrayBuffer;
+  readonly vmFd: number;
+  /** The PC devices' registers (pc/shared-state.ts); undefined for a VM without them. */
+  readonly pc: SharedArrayBuffer | undefined;
 }
 
 /** Why a thread parked. */
@@ -58,7 +61,13 @@ export type ParkReason =
   /** An exit that ends the VM's run. */
   | { readonly kind: 'stopped'; readonly stop: StopKind; readonly exit: string; readonly message: string };
 
-export type StopKind = 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT' | 'RUN_FAILED';
+export type StopKind =
+  | 'RESET'
+  | 'SHUTDOWN'
+  | 'ENTRY_FAILED'
+  | 'INTERNAL_ERROR'
+  | 'UNSUPPORTED_EXIT'
+  | 'RUN_FAILED';
 
 /** What the thread says to the main thread. */
 export type ThreadMessage =
@@ -71,7 +80,9 @@ export type ThreadMessage =
       readonly entries: number;
       readonly lastExit: string;
     }
-  | { readonly kind: 'console'; readonly data: Uint8Array; readonly time: number };
+  | { readonly kind: 'console'; readonly data: Uint8Array; readonly time: number }
+  /** There is output of the serial port in the PC devices' shared state. */
+  | { readonly kind: 'serial' };
 
 /** How much console output may be on its way to the main thread before the guest is held up: 256 KiB. */
 export const CONSOLE_WINDOW_BYTES = 256 * 1024;

@@ -8,6 +8,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EXIT, exitName, INTERNAL_ERROR_NAMES, KVM, KVM_RUN_LAYOUT as RUN } from '../kvm/abi.js';
 import { KernelError } from '../os/kernel-error.js';
 import { gettid, ioctlBuffer, ioctlErrno, viewOf } from '../os/libc.js';
+import { PcBus, SERIAL_IRQ } from './pc/pc-bus.js';
+import { PC_WORD, PcShared, SEND_WINDOW_BYTES } from './pc/shared-state.js';
 import {
   CONSOLE_WINDOW_BYTES,
   monotonicMs,
@@ -31,6 +33,8 @@ const control = new Int32Array(start.control);
 const times = new Float64Array(start.times);
 const program = new Uint8Array(start.programBuffer);
 const run = viewOf(start.runAddress, start.runLength);
+const pcShared = start.pc === undefined ? undefined : new PcShared(start.pc);
+const pc = pcShared === undefined ? undefined : pcBus(pcShared);
 
 let entries = 0;
 let lastExit = '';
@@ -65,12 +69,29 @@ function takeConsole(bytes: Buffer): void {
   if (bytes[bytes.length - 1] === NEWLINE) flushConsole();
 }
 
+/** The PC devices, as this thread serves them. */
+function pcBus(shared: PcShared): PcBus {
+  const line = Buffer.alloc(8); // struct kvm_irq_level
+  line.writeUInt32LE(SERIAL_IRQ, 0);
+  return new PcBus(shared, {
+    setIrq: (level) => {
+      line.writeUInt32LE(level, 4);
+      ioctlBuffer(start.vmFd, KVM.IRQ_LINE, line);
+    },
+    output: () => {
+      if (Atomics.exchange(shared.words, PC_WORD.told, 1) === 0) say({ kind: 'serial' });
+    },
+  });
+}
+
 /** A guest that writes faster than anyone takes waits here, as at a slow terminal; commands still come through. */
 function waitForConsoleReader(): void {
   for (;;) {
     const seen = Atomics.load(control, WORD.commands);
     const outstanding = (consoleSent - Atomics.load(control, WORD.consoleTaken)) >>> 0;
-    if (outstanding <= CONSOLE_WINDOW_BYTES || commandWaiting()) return;
+    const serial = pcShared?.sentBytes ?? 0;
+    const caughtUp = outstanding <= CONSOLE_WINDOW_BYTES && serial <= SEND_WINDOW_BYTES;
+    if (caughtUp || commandWaiting()) return;
     Atomics.wait(control, WORD.commands, seen);
   }
 }
@@ -89,11 +110,17 @@ function serveIo(): ParkReason | undefined {
   const size = run.readUInt8(RUN.ioSize);
   const count = run.readUInt32LE(RUN.ioCount);
   completionPending = true;
+  const offset = Number(run.readBigUInt64LE(RUN.ioDataOffset));
   if (port !== DEBUG_CONSOLE_PORT || size !== 1) {
+    if (pc !== undefined) {
+      const data = run.subarray(offset, offset + size * count);
+      if (!out) pc.in(port, size, data);
+      else if (pc.out(port, size, data)) return stopped('RESET', 'the guest asked for a reset');
+      return undefined;
+    }
     const what = `${out ? 'OUT to' : 'IN from'} port 0x${port.toString(16)}, ${size} bytes`;
     return { kind: 'stopped', stop: 'UNSUPPORTED_EXIT', exit: 'IO', message: `unserved I/O: ${what}` };
   }
-  const offset = Number(run.readBigUInt64LE(RUN.ioDataOffset));
   const data = run.subarray(offset, offset + count);
   // Reading the port answers its own number: the sign by which guests know that the console is there.
   if (out) takeConsole(data);
@@ -102,7 +129,7 @@ function serveIo(): ParkReason | undefined {
 }
 
 function stopped(
-  stop: 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT',
+  stop: 'RESET' | 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT',
   message: string,
 ): ParkReason {
   return { kind: 'stopped', stop, exit: lastExit, message };
@@ -142,6 +169,11 @@ function serveExit(): ParkReason | undefined {
     }
     case EXIT.MMIO: {
       completionPending = true;
+      if (pc !== undefined) {
+        // Nobody is there on a PC's bus: reads give all ones.
+        if (!run[RUN.mmioIsWrite]) run.fill(0xff, RUN.mmioData, RUN.mmioData + 8);
+        return undefined;
+      }
       const verb = run[RUN.mmioIsWrite] ? 'write to' : 'read from';
       const address = run.readBigUInt64LE(RUN.mmioAddress).toString(16);
       return stopped('UNSUPPORTED_EXIT', `MMIO: a ${verb} 0x${address}, where the VM has no memory`);

@@ -3,7 +3,7 @@
 
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MP_STATE } from '../kvm/abi.js';
-import { setCpuid, withApicId } from '../kvm/cpuid.js';
+import { setCpuid, withApicId, withHypervisor } from '../kvm/cpuid.js';
 import type { VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
 import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
@@ -60,11 +60,13 @@ export class Vcpu implements StateVcpu {
     irqchip: boolean,
     capabilities: HostProfile['capabilities'],
     memory: GuestMemory,
+    pc: SharedArrayBuffer | undefined,
     events: Omit<RunnerEvents, 'parkedByItself'> & { ended(vcpu: Vcpu): void },
   ): Promise<Vcpu> {
     const port = vm.createVcpu(index);
     try {
-      setCpuid(port, withApicId(host.supportedCpuid, index));
+      const cpuid = withApicId(host.supportedCpuid, index);
+      setCpuid(port, pc === undefined ? cpuid : withHypervisor(cpuid));
       const { format, maxBytes } = host.nested;
       const shape: VcpuShape = {
         capabilities,
@@ -76,7 +78,7 @@ export class Vcpu implements StateVcpu {
       let vcpu: Vcpu | undefined;
       const startRunner = (run: VcpuRun) =>
         VcpuRunner.start(
-          { vcpuFd: run.fd, runAddress: run.address, runLength: run.length },
+          { vcpuFd: run.fd, vmFd: run.vmFd, runAddress: run.address, runLength: run.length, pc },
           bufferBytes(maxBytes),
           (request, buffer) => port.ioctl(request, buffer),
           {
@@ -103,6 +105,11 @@ export class Vcpu implements StateVcpu {
 
   get lastExit(): string {
     return this.runner?.lastExit ?? '';
+  }
+
+  /** Output of this VM was taken: its thread may have waited for that. */
+  outputTaken(): void {
+    this.runner?.outputTaken();
   }
 
   get isParked(): boolean {

@@ -13,14 +13,18 @@ export interface ConsoleEvent {
   readonly kind: 'console';
   /** Milliseconds since 1970 at which the vCPU's thread had it. */
   readonly time: number;
+  /** The vCPU whose debug console it is, or SERIAL. */
   readonly vcpuIndex: number;
   readonly data: Uint8Array;
-  /** Bytes that this vCPU wrote before. */
+  /** Bytes that were written there before. */
   readonly offset: number;
 }
 
 /** Called in the event loop's turn in which the thing happened; must not throw. */
 export type VmWatcher = (event: VmEvent) => void;
+
+/** In place of a vCPU's index: the serial port, which is the VM's. */
+export const SERIAL = -1;
 
 const HISTORY_BYTES = 64 * 1024;
 /** Output of one vCPU that comes in one go is kept in stretches of at most this size. */

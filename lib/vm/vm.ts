@@ -25,12 +25,14 @@ import {
   deviceDifferences,
   restoreDevices,
 } from '../state/vm-components.js';
+import { bootLinux, checkLinuxBoot, type LinuxBoot } from './boot/linux-boot.js';
 import { checkRegions, GuestMemory, IDENTITY_MAP_GPA, type MemoryRegion, TSS_GPA } from './guest-memory.js';
 import type { HostProfile } from './host.js';
 import { Mutex } from './mutex.js';
+import { PcDevices, type PcSnapshot } from './pc/pc-devices.js';
 import { deleted, type NestedCapture, Vcpu } from './vcpu.js';
 import { resetVcpu } from './vcpu-reset.js';
-import { ConsoleHistory, type VmEvent, type VmWatcher } from './vm-events.js';
+import { ConsoleHistory, SERIAL, type VmEvent, type VmWatcher } from './vm-events.js';
 
 export interface VmConfig {
   readonly id: string;
@@ -38,12 +40,17 @@ export interface VmConfig {
   readonly regions: readonly MemoryRegion[];
   readonly irqchip: boolean;
   readonly pit: boolean;
+  /** A PC's serial port, clock and reset line; what else it would have reads as absent. */
+  readonly pc: boolean;
+  /** What to boot; undefined for a VM that begins at the reset vector, or is given a state. */
+  readonly linuxBoot: LinuxBoot | undefined;
 }
 
 export type VmRunState = 'PAUSED' | 'RUNNING' | 'STOPPED';
 
 export type VmStopReason =
   | 'HALTED'
+  | 'RESET'
   | 'SHUTDOWN'
   | 'ENTRY_FAILED'
   | 'INTERNAL_ERROR'
@@ -65,6 +72,8 @@ export interface Caller {
 export interface VmSnapshot {
   readonly vcpus: readonly VcpuSnapshot[];
   readonly devices: DeviceSnapshot;
+  /** Undefined for a VM without PC devices. */
+  readonly pc: PcSnapshot | undefined;
 }
 
 /** What was taken, and for how long it kept the guest from running. */
@@ -90,6 +99,7 @@ export class Vm {
   readonly memory: GuestMemory;
   readonly vcpus: Vcpu[] = [];
   readonly consoleHistory = new ConsoleHistory();
+  readonly pc: PcDevices | undefined;
   private readonly port: VmPort;
   private readonly rules: NestedRules;
   private readonly capabilities: HostProfile['capabilities'];
@@ -112,6 +122,7 @@ export class Vm {
     this.capabilities = capabilities;
     this.runsGuests = runsGuests;
     this.rules = rules;
+    this.pc = config.pc ? new PcDevices(port, (data) => this.serial(data)) : undefined;
   }
 
   /** Makes a VM, paused. Where that fails half-way, nothing of it is left. */
@@ -148,16 +159,30 @@ export class Vm {
     }
     this.memory.giveTo(this.port);
     if (this.config.irqchip) this.port.ioctl(KVM.CREATE_IRQCHIP, 0);
-    if (this.config.pit) this.port.ioctl(KVM.CREATE_PIT2, Buffer.alloc(64));
+    if (this.config.pit) this.port.ioctl(KVM.CREATE_PIT2, pitConfig(this.config.pc));
     for (let index = 0; index < this.config.vcpuCount; index += 1) {
       this.vcpus.push(
-        await Vcpu.create(this.port, index, host, this.config.irqchip, this.capabilities, this.memory, {
-          console: (data, time) => this.console(index, data, time),
-          ended: (vcpu) => this.vcpuEnded(vcpu),
-          died: (error) => this.vcpuDied(index, error),
-        }),
+        await Vcpu.create(
+          this.port,
+          index,
+          host,
+          this.config.irqchip,
+          this.capabilities,
+          this.memory,
+          this.pc?.shared.buffer,
+          {
+            console: (data, time) => this.console(index, data, time),
+            ended: (vcpu) => this.vcpuEnded(vcpu),
+            serial: () => this.pc?.told(),
+            died: (error) => this.vcpuDied(index, error),
+          },
+        ),
       );
     }
+    const boot = this.config.linuxBoot;
+    const first = this.vcpus[0];
+    if (boot !== undefined && first !== undefined)
+      await bootLinux(boot, this.memory, this.config.vcpuCount, first.port);
   }
 
   get runState(): VmRunState {
@@ -230,6 +255,7 @@ export class Vm {
       this.whileParked(this.vcpus, () => ({
         vcpus: this.vcpus.map((vcpu) => vcpu.capture()),
         devices: captureDevices(this.port, this.config),
+        pc: this.pc?.capture(),
       })),
     );
   }
@@ -316,6 +342,7 @@ export class Vm {
         if (own !== FORMER_STATE) holds.push(`vcpus[${given}]: ${own}`);
         throw error.with({ vcpu_holds: holds.filter((text) => text !== '').join('; ') || FORMER_STATE });
       }
+      if (snapshot.pc !== undefined) this.pc?.restore(snapshot.pc);
       for (const vcpu of this.vcpus) this.revive(vcpu, taken[vcpu.index]?.halted ?? false);
     });
   }
@@ -330,6 +357,26 @@ export class Vm {
       this.revive(vcpu, false);
       return held;
     });
+  }
+
+  /**
+   * Gives the guest bytes to read from its serial port; resolves when the port holds the last of them. Throws
+   * CONSOLE_NOT_PRESENT, VM_DELETED. While the guest reads nothing, whether the VM is still there is looked at
+   * every lookMs.
+   */
+  async writeConsole(data: Uint8Array, lookMs: number): Promise<void> {
+    if (this.pc === undefined) {
+      throw VcpudError.of('CONSOLE_NOT_PRESENT', `VM ${this.config.id} has no serial port`, {
+        subject: `vms/${this.config.id}`,
+        metadata: { vm: this.config.id },
+      });
+    }
+    for (let at = 0; ; ) {
+      if (this.closing !== undefined) throw deleted();
+      at += this.pc.put(data.subarray(at));
+      if (at === data.length) return;
+      await this.pc.taken(lookMs);
+    }
   }
 
   /** Tells the watcher what happens from now on, until the function given back is called. */
@@ -349,6 +396,7 @@ export class Vm {
     this.closing ??= (async () => {
       this.running = false;
       await Promise.all(this.vcpus.map((vcpu) => vcpu.close()));
+      this.pc?.drain();
       this.port.close();
       this.memory.close();
       this.tell({ kind: 'deleted', time: Date.now() });
@@ -404,6 +452,7 @@ export class Vm {
         ? ''
         : `${snapshot.vcpus.length} vCPUs, not ${this.vcpus.length}`,
       ...deviceDifferences(this.config, snapshot.devices),
+      (snapshot.pc !== undefined) === this.config.pc ? '' : 'PC devices on one side only',
     ].filter((what) => what !== '');
     if (differs.length === 0) return;
     const message = `the state is of a VM of another shape: ${differs.join('; ')}`;
@@ -448,6 +497,13 @@ export class Vm {
     this.tell({ kind: 'console', time, vcpuIndex, data, offset });
   }
 
+  private serial(data: Uint8Array): void {
+    const time = Date.now();
+    const offset = this.consoleHistory.add(SERIAL, data, time);
+    this.tell({ kind: 'console', time, vcpuIndex: SERIAL, data, offset });
+    for (const vcpu of this.vcpus) vcpu.outputTaken();
+  }
+
   private changed(): void {
     this.touch();
     this.tell({ kind: 'changed', time: this.updateTime });
@@ -469,6 +525,14 @@ function guestsNotRun(): VcpudError {
   );
 }
 
+/** struct kvm_pit_config. A PC's speaker port, by which an operating system measures time, is KVM's then too. */
+function pitConfig(pc: boolean): Buffer {
+  const KVM_PIT_SPEAKER_DUMMY = 1;
+  const config = Buffer.alloc(64);
+  config.writeUInt32LE(pc ? KVM_PIT_SPEAKER_DUMMY : 0, 0);
+  return config;
+}
+
 function enableCap(vm: IoctlPort, capability: number): void {
   const request = Buffer.alloc(104); // struct kvm_enable_cap: cap u32, flags u32, args u64[4]
   request.writeUInt32LE(capability, 0);
@@ -486,7 +550,11 @@ function checkConfig(config: VmConfig, host: HostProfile): void {
   if (config.pit && !config.irqchip) {
     throw VcpudError.of('DEVICES_INVALID', 'a PIT needs the in-kernel irqchip', { field: 'vm.pit' });
   }
+  if (config.pc && !config.irqchip) {
+    throw VcpudError.of('DEVICES_INVALID', 'PC devices need the in-kernel irqchip', { field: 'vm.pc' });
+  }
   checkRegions(config.regions, host.physicalAddressBits);
+  if (config.linuxBoot !== undefined) checkLinuxBoot(config.linuxBoot, config.regions, config.vcpuCount);
 }
 
 /** errnos that say that the host has no more of something. */

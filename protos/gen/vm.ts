@@ -26,6 +26,7 @@ import type { GetVmStateResponse as _vcpud_v1_GetVmStateResponse, GetVmStateResp
 import type { Host as _vcpud_v1_Host, Host__Output as _vcpud_v1_Host__Output } from './vcpud/v1/Host.js';
 import type { HostServiceClient as _vcpud_v1_HostServiceClient, HostServiceDefinition as _vcpud_v1_HostServiceDefinition } from './vcpud/v1/HostService.js';
 import type { KvmCapability as _vcpud_v1_KvmCapability, KvmCapability__Output as _vcpud_v1_KvmCapability__Output } from './vcpud/v1/KvmCapability.js';
+import type { LinuxBoot as _vcpud_v1_LinuxBoot, LinuxBoot__Output as _vcpud_v1_LinuxBoot__Output } from './vcpud/v1/LinuxBoot.js';
 import type { ListVcpusRequest as _vcpud_v1_ListVcpusRequest, ListVcpusRequest__Output as _vcpud_v1_ListVcpusRequest__Output } from './vcpud/v1/ListVcpusRequest.js';
 import type { ListVcpusResponse as _vcpud_v1_ListVcpusResponse, ListVcpusResponse__Output as _vcpud_v1_ListVcpusResponse__Output } from './vcpud/v1/ListVcpusResponse.js';
 import type { ListVmsRequest as _vcpud_v1_ListVmsRequest, ListVmsRequest__Output as _vcpud_v1_ListVmsRequest__Output } from './vcpud/v1/ListVmsRequest.js';
@@ -39,10 +40,12 @@ import type { NestedStateTarget as _vcpud_v1_NestedStateTarget, NestedStateTarge
 import type { NestedStateViolation as _vcpud_v1_NestedStateViolation, NestedStateViolation__Output as _vcpud_v1_NestedStateViolation__Output } from './vcpud/v1/NestedStateViolation.js';
 import type { PauseVmRequest as _vcpud_v1_PauseVmRequest, PauseVmRequest__Output as _vcpud_v1_PauseVmRequest__Output } from './vcpud/v1/PauseVmRequest.js';
 import type { PauseVmResponse as _vcpud_v1_PauseVmResponse, PauseVmResponse__Output as _vcpud_v1_PauseVmResponse__Output } from './vcpud/v1/PauseVmResponse.js';
+import type { PcState as _vcpud_v1_PcState, PcState__Output as _vcpud_v1_PcState__Output } from './vcpud/v1/PcState.js';
 import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _vcpud_v1_ResetRequest__Output } from './vcpud/v1/ResetRequest.js';
 import type { ResetResponse as _vcpud_v1_ResetResponse, ResetResponse__Output as _vcpud_v1_ResetResponse__Output } from './vcpud/v1/ResetResponse.js';
 import type { RunVmRequest as _vcpud_v1_RunVmRequest, RunVmRequest__Output as _vcpud_v1_RunVmRequest__Output } from './vcpud/v1/RunVmRequest.js';
 import type { RunVmResponse as _vcpud_v1_RunVmResponse, RunVmResponse__Output as _vcpud_v1_RunVmResponse__Output } from './vcpud/v1/RunVmResponse.js';
+import type { SerialPortState as _vcpud_v1_SerialPortState, SerialPortState__Output as _vcpud_v1_SerialPortState__Output } from './vcpud/v1/SerialPortState.js';
 import type { SetNestedStateRequest as _vcpud_v1_SetNestedStateRequest, SetNestedStateRequest__Output as _vcpud_v1_SetNestedStateRequest__Output } from './vcpud/v1/SetNestedStateRequest.js';
 import type { SetNestedStateResponse as _vcpud_v1_SetNestedStateResponse, SetNestedStateResponse__Output as _vcpud_v1_SetNestedStateResponse__Output } from './vcpud/v1/SetNestedStateResponse.js';
 import type { SetVcpuStateRequest as _vcpud_v1_SetVcpuStateRequest, SetVcpuStateRequest__Output as _vcpud_v1_SetVcpuStateRequest__Output } from './vcpud/v1/SetVcpuStateRequest.js';
@@ -65,6 +68,8 @@ import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Ou
 import type { VmxNestedHeader as _vcpud_v1_VmxNestedHeader, VmxNestedHeader__Output as _vcpud_v1_VmxNestedHeader__Output } from './vcpud/v1/VmxNestedHeader.js';
 import type { WatchVmRequest as _vcpud_v1_WatchVmRequest, WatchVmRequest__Output as _vcpud_v1_WatchVmRequest__Output } from './vcpud/v1/WatchVmRequest.js';
 import type { WatchVmResponse as _vcpud_v1_WatchVmResponse, WatchVmResponse__Output as _vcpud_v1_WatchVmResponse__Output } from './vcpud/v1/WatchVmResponse.js';
+import type { WriteConsoleRequest as _vcpud_v1_WriteConsoleRequest, WriteConsoleRequest__Output as _vcpud_v1_WriteConsoleRequest__Output } from './vcpud/v1/WriteConsoleRequest.js';
+import type { WriteConsoleResponse as _vcpud_v1_WriteConsoleResponse, WriteConsoleResponse__Output as _vcpud_v1_WriteConsoleResponse__Output } from './vcpud/v1/WriteConsoleResponse.js';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -83,6 +88,7 @@ export interface ProtoGrpcType {
       BatchGetNestedStatesResponse: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesResponse, _vcpud_v1_BatchGetNestedStatesResponse__Output>
       ByteRange: MessageTypeDefinition<_vcpud_v1_ByteRange, _vcpud_v1_ByteRange__Output>
       ConsoleOutput: MessageTypeDefinition<_vcpud_v1_ConsoleOutput, _vcpud_v1_ConsoleOutput__Output>
+      ConsolePort: EnumTypeDefinition
       CpuVendor: EnumTypeDefinition
       CreateVmRequest: MessageTypeDefinition<_vcpud_v1_CreateVmRequest, _vcpud_v1_CreateVmRequest__Output>
       CreateVmResponse: MessageTypeDefinition<_vcpud_v1_CreateVmResponse, _vcpud_v1_CreateVmResponse__Output>
@@ -107,6 +113,7 @@ export interface ProtoGrpcType {
        */
       HostService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_HostServiceClient> & { service: _vcpud_v1_HostServiceDefinition }
       KvmCapability: MessageTypeDefinition<_vcpud_v1_KvmCapability, _vcpud_v1_KvmCapability__Output>
+      LinuxBoot: MessageTypeDefinition<_vcpud_v1_LinuxBoot, _vcpud_v1_LinuxBoot__Output>
       ListVcpusRequest: MessageTypeDefinition<_vcpud_v1_ListVcpusRequest, _vcpud_v1_ListVcpusRequest__Output>
       ListVcpusResponse: MessageTypeDefinition<_vcpud_v1_ListVcpusResponse, _vcpud_v1_ListVcpusResponse__Output>
       ListVmsRequest: MessageTypeDefinition<_vcpud_v1_ListVmsRequest, _vcpud_v1_ListVmsRequest__Output>
@@ -126,10 +133,12 @@ export interface ProtoGrpcType {
       NestedStateViolation: MessageTypeDefinition<_vcpud_v1_NestedStateViolation, _vcpud_v1_NestedStateViolation__Output>
       PauseVmRequest: MessageTypeDefinition<_vcpud_v1_PauseVmRequest, _vcpud_v1_PauseVmRequest__Output>
       PauseVmResponse: MessageTypeDefinition<_vcpud_v1_PauseVmResponse, _vcpud_v1_PauseVmResponse__Output>
+      PcState: MessageTypeDefinition<_vcpud_v1_PcState, _vcpud_v1_PcState__Output>
       ResetRequest: MessageTypeDefinition<_vcpud_v1_ResetRequest, _vcpud_v1_ResetRequest__Output>
       ResetResponse: MessageTypeDefinition<_vcpud_v1_ResetResponse, _vcpud_v1_ResetResponse__Output>
       RunVmRequest: MessageTypeDefinition<_vcpud_v1_RunVmRequest, _vcpud_v1_RunVmRequest__Output>
       RunVmResponse: MessageTypeDefinition<_vcpud_v1_RunVmResponse, _vcpud_v1_RunVmResponse__Output>
+      SerialPortState: MessageTypeDefinition<_vcpud_v1_SerialPortState, _vcpud_v1_SerialPortState__Output>
       SetNestedStateRequest: MessageTypeDefinition<_vcpud_v1_SetNestedStateRequest, _vcpud_v1_SetNestedStateRequest__Output>
       SetNestedStateResponse: MessageTypeDefinition<_vcpud_v1_SetNestedStateResponse, _vcpud_v1_SetNestedStateResponse__Output>
       SetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_SetVcpuStateRequest, _vcpud_v1_SetVcpuStateRequest__Output>
@@ -162,6 +171,8 @@ export interface ProtoGrpcType {
       VmxNestedHeader: MessageTypeDefinition<_vcpud_v1_VmxNestedHeader, _vcpud_v1_VmxNestedHeader__Output>
       WatchVmRequest: MessageTypeDefinition<_vcpud_v1_WatchVmRequest, _vcpud_v1_WatchVmRequest__Output>
       WatchVmResponse: MessageTypeDefinition<_vcpud_v1_WatchVmResponse, _vcpud_v1_WatchVmResponse__Output>
+      WriteConsoleRequest: MessageTypeDefinition<_vcpud_v1_WriteConsoleRequest, _vcpud_v1_WriteConsoleRequest__Output>
+      WriteConsoleResponse: MessageTypeDefinition<_vcpud_v1_WriteConsoleResponse, _vcpud_v1_WriteConsoleResponse__Output>
     }
   }
 }

@@ -36,7 +36,15 @@ async function capture(
 ): Promise<VcpuSnapshot> {
   const { memoryRegions } = guestShape(1);
   const regions = memoryRegions.map(({ gpa, sizeBytes }) => ({ gpa: BigInt(gpa), bytes: BigInt(sizeBytes) }));
-  const config = { id: scene.toLowerCase(), vcpuCount: 1, regions, irqchip: false, pit: false };
+  const config = {
+    id: scene.toLowerCase(),
+    vcpuCount: 1,
+    regions,
+    irqchip: false,
+    pit: false,
+    pc: false,
+    linuxBoot: undefined,
+  };
   const vm = await Vm.create(kvm, profile, rules, config);
   const gate = SCENES[scene].gate !== undefined;
   for (const { gpa, data } of guestImage(kind, { ...NORMAL, scene, paging, gate })) {

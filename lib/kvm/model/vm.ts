@@ -38,6 +38,7 @@ const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [KVM.CREATE_IRQCHIP, createIrqchip],
   [KVM.GET_IRQCHIP, getIrqchip],
   [KVM.SET_IRQCHIP, setIrqchip],
+  [KVM.IRQ_LINE, setIrqLine],
   [KVM.CREATE_PIT2, createPit],
   [KVM.GET_PIT2, getPit],
   [KVM.SET_PIT2, setPit],
@@ -177,6 +178,11 @@ function setIrqchip(vm: ModelVm, buffer: Buffer): number {
   if (chip === undefined) return EINVAL;
   buffer.copy(chip, CHIP.state, CHIP.state, SIZE.irqchip);
   return 0;
+}
+
+/** KVM_IRQ_LINE. There is no guest that could notice. */
+function setIrqLine(vm: ModelVm): number {
+  return vm.irqchip ? 0 : ENXIO;
 }
 
 /** struct kvm_pit_state2: three channels of 24 bytes. */

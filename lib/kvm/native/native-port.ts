@@ -49,7 +49,12 @@ export class NativeVm extends NativePort implements VmPort {
   createVcpu(index: number): NativeVcpu {
     const fd = this.ioctl(KVM.CREATE_VCPU, index);
     try {
-      return new NativeVcpu({ fd, address: mmapShared(fd, this.runBytes), length: this.runBytes });
+      return new NativeVcpu({
+        fd,
+        vmFd: this.fd,
+        address: mmapShared(fd, this.runBytes),
+        length: this.runBytes,
+      });
     } catch (error) {
       closeSync(fd);
       throw error;

@@ -163,7 +163,7 @@ describe("a VM's events", () => {
   const eventTime = { seconds: '1767225600', nanos: 0 };
   const printed = (text: string | Buffer, vcpuIndex = 0): WatchVmResponse__Output => ({
     eventTime,
-    console: { vcpuIndex, data: Buffer.from(text), offset: '0' },
+    console: { vcpuIndex, data: Buffer.from(text), offset: '0', port: 'CONSOLE_PORT_DEBUG' },
   });
   const WHEN = '2026-01-01T00:00:00.000Z';
 

@@ -28,6 +28,8 @@ const CONFIG: VmConfig = {
   regions: [{ gpa: 0n, bytes: 4096n }],
   irqchip: false,
   pit: false,
+  pc: false,
+  linuxBoot: undefined,
 };
 
 /** A registry whose /dev/kvm is no open file: whatever asks it for anything gets EBADF. */

@@ -5,6 +5,7 @@ import type { VmRunState as _vcpud_v1_VmRunState, VmRunState__Output as _vcpud_v
 import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Output } from '../../vcpud/v1/VmStop.js';
 import type { Driver as _vcpud_v1_Driver, Driver__Output as _vcpud_v1_Driver__Output } from '../../vcpud/v1/Driver.js';
 import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
+import type { LinuxBoot as _vcpud_v1_LinuxBoot, LinuxBoot__Output as _vcpud_v1_LinuxBoot__Output } from '../../vcpud/v1/LinuxBoot.js';
 
 /**
  * One VM.
@@ -50,6 +51,16 @@ export interface Vm {
    * Output only: when its run state or vCPU state was last changed by a call or by the guest's own end.
    */
   'updateTime'?: (_google_protobuf_Timestamp | null);
+  /**
+   * Whether the VM has a PC's serial port (a 16550A at I/O port 0x3F8, IRQ 4), real-time clock (read-only: the host's) and reset
+   * line (ports 0x64 and 0xCF9); needs irqchip. Any other I/O port or address without a device then reads as all ones, as on a
+   * PC, instead of stopping the VM.
+   */
+  'pc'?: (boolean);
+  /**
+   * What to boot: input of CreateVm, kept as it was given. Absent for a VM that begins at the reset vector or is given a state.
+   */
+  'linuxBoot'?: (_vcpud_v1_LinuxBoot | null);
 }
 
 /**
@@ -96,4 +107,14 @@ export interface Vm__Output {
    * Output only: when its run state or vCPU state was last changed by a call or by the guest's own end.
    */
   'updateTime': (_google_protobuf_Timestamp__Output | null);
+  /**
+   * Whether the VM has a PC's serial port (a 16550A at I/O port 0x3F8, IRQ 4), real-time clock (read-only: the host's) and reset
+   * line (ports 0x64 and 0xCF9); needs irqchip. Any other I/O port or address without a device then reads as all ones, as on a
+   * PC, instead of stopping the VM.
+   */
+  'pc': (boolean);
+  /**
+   * What to boot: input of CreateVm, kept as it was given. Absent for a VM that begins at the reset vector or is given a state.
+   */
+  'linuxBoot': (_vcpud_v1_LinuxBoot__Output | null);
 }

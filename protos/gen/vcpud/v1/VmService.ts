@@ -20,6 +20,8 @@ import type { SetVmStateRequest as _vcpud_v1_SetVmStateRequest, SetVmStateReques
 import type { SetVmStateResponse as _vcpud_v1_SetVmStateResponse, SetVmStateResponse__Output as _vcpud_v1_SetVmStateResponse__Output } from '../../vcpud/v1/SetVmStateResponse.js';
 import type { WatchVmRequest as _vcpud_v1_WatchVmRequest, WatchVmRequest__Output as _vcpud_v1_WatchVmRequest__Output } from '../../vcpud/v1/WatchVmRequest.js';
 import type { WatchVmResponse as _vcpud_v1_WatchVmResponse, WatchVmResponse__Output as _vcpud_v1_WatchVmResponse__Output } from '../../vcpud/v1/WatchVmResponse.js';
+import type { WriteConsoleRequest as _vcpud_v1_WriteConsoleRequest, WriteConsoleRequest__Output as _vcpud_v1_WriteConsoleRequest__Output } from '../../vcpud/v1/WriteConsoleRequest.js';
+import type { WriteConsoleResponse as _vcpud_v1_WriteConsoleResponse, WriteConsoleResponse__Output as _vcpud_v1_WriteConsoleResponse__Output } from '../../vcpud/v1/WriteConsoleResponse.js';
 
 /**
  * VmService makes, runs, pauses and deletes VMs that vcpud owns, and moves what a VM holds beside its memory.
@@ -27,11 +29,13 @@ import type { WatchVmResponse as _vcpud_v1_WatchVmResponse, WatchVmResponse__Out
 export interface VmServiceClient extends grpc.Client {
   /**
    * CreateVm makes a VM: memory, vCPUs with the CPUID that the host supports (SVM or VMX included), paused at power-on state.
-   * Started, a vCPU begins at the reset vector, 0xFFFFFFF0: give the VM a memory region there, and write a boot image into it.
+   * Started, a vCPU begins at the reset vector, 0xFFFFFFF0: give the VM a memory region there, and write a boot image into it. With
+   * linux_boot vCPU 0 begins in a Linux kernel instead, by the Linux x86 64-bit boot protocol.
    * 
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | VM_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | BOOT_FILE_UNREADABLE, BOOT_IMAGE_INVALID, BOOT_COMMAND_LINE_TOO_LONG | what linux_boot names can't be booted |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -43,11 +47,13 @@ export interface VmServiceClient extends grpc.Client {
   CreateVm(argument: _vcpud_v1_CreateVmRequest, callback: grpc.requestCallback<_vcpud_v1_CreateVmResponse__Output>): grpc.ClientUnaryCall;
   /**
    * CreateVm makes a VM: memory, vCPUs with the CPUID that the host supports (SVM or VMX included), paused at power-on state.
-   * Started, a vCPU begins at the reset vector, 0xFFFFFFF0: give the VM a memory region there, and write a boot image into it.
+   * Started, a vCPU begins at the reset vector, 0xFFFFFFF0: give the VM a memory region there, and write a boot image into it. With
+   * linux_boot vCPU 0 begins in a Linux kernel instead, by the Linux x86 64-bit boot protocol.
    * 
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | VM_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | BOOT_FILE_UNREADABLE, BOOT_IMAGE_INVALID, BOOT_COMMAND_LINE_TOO_LONG | what linux_boot names can't be booted |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -306,6 +312,41 @@ export interface VmServiceClient extends grpc.Client {
   watchVm(argument: _vcpud_v1_WatchVmRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_vcpud_v1_WatchVmResponse__Output>;
   watchVm(argument: _vcpud_v1_WatchVmRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_vcpud_v1_WatchVmResponse__Output>;
   
+  /**
+   * WriteConsole gives the guest bytes to read from its serial port, in the order they come, as fast as the guest takes them: its
+   * port holds 1024 bytes. Those of a paused VM are read when it runs.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, NAME_CHANGED | the first message has no good name, or a later one has another |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
+   * | FAILED_PRECONDITION | CONSOLE_NOT_PRESENT | the VM has no PC devices |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | one message is larger than the server takes (4 MiB) |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | INTERNAL | a bug in vcpud |
+   */
+  WriteConsole(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  WriteConsole(metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  WriteConsole(options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  WriteConsole(callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  /**
+   * WriteConsole gives the guest bytes to read from its serial port, in the order they come, as fast as the guest takes them: its
+   * port holds 1024 bytes. Those of a paused VM are read when it runs.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, NAME_CHANGED | the first message has no good name, or a later one has another |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
+   * | FAILED_PRECONDITION | CONSOLE_NOT_PRESENT | the VM has no PC devices |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | one message is larger than the server takes (4 MiB) |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | INTERNAL | a bug in vcpud |
+   */
+  writeConsole(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  writeConsole(metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  writeConsole(options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  writeConsole(callback: grpc.requestCallback<_vcpud_v1_WriteConsoleResponse__Output>): grpc.ClientWritableStream<_vcpud_v1_WriteConsoleRequest>;
+  
 }
 
 /**
@@ -314,11 +355,13 @@ export interface VmServiceClient extends grpc.Client {
 export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
    * CreateVm makes a VM: memory, vCPUs with the CPUID that the host supports (SVM or VMX included), paused at power-on state.
-   * Started, a vCPU begins at the reset vector, 0xFFFFFFF0: give the VM a memory region there, and write a boot image into it.
+   * Started, a vCPU begins at the reset vector, 0xFFFFFFF0: give the VM a memory region there, and write a boot image into it. With
+   * linux_boot vCPU 0 begins in a Linux kernel instead, by the Linux x86 64-bit boot protocol.
    * 
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | VM_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | BOOT_FILE_UNREADABLE, BOOT_IMAGE_INVALID, BOOT_COMMAND_LINE_TOO_LONG | what linux_boot names can't be booted |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -432,6 +475,21 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
    */
   WatchVm: grpc.handleServerStreamingCall<_vcpud_v1_WatchVmRequest__Output, _vcpud_v1_WatchVmResponse>;
   
+  /**
+   * WriteConsole gives the guest bytes to read from its serial port, in the order they come, as fast as the guest takes them: its
+   * port holds 1024 bytes. Those of a paused VM are read when it runs.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED, NAME_CHANGED | the first message has no good name, or a later one has another |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
+   * | FAILED_PRECONDITION | CONSOLE_NOT_PRESENT | the VM has no PC devices |
+   * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | one message is larger than the server takes (4 MiB) |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | INTERNAL | a bug in vcpud |
+   */
+  WriteConsole: grpc.handleClientStreamingCall<_vcpud_v1_WriteConsoleRequest__Output, _vcpud_v1_WriteConsoleResponse>;
+  
 }
 
 export interface VmServiceDefinition extends grpc.ServiceDefinition {
@@ -444,4 +502,5 @@ export interface VmServiceDefinition extends grpc.ServiceDefinition {
   RunVm: MethodDefinition<_vcpud_v1_RunVmRequest, _vcpud_v1_RunVmResponse, _vcpud_v1_RunVmRequest__Output, _vcpud_v1_RunVmResponse__Output>
   SetVmState: MethodDefinition<_vcpud_v1_SetVmStateRequest, _vcpud_v1_SetVmStateResponse, _vcpud_v1_SetVmStateRequest__Output, _vcpud_v1_SetVmStateResponse__Output>
   WatchVm: MethodDefinition<_vcpud_v1_WatchVmRequest, _vcpud_v1_WatchVmResponse, _vcpud_v1_WatchVmRequest__Output, _vcpud_v1_WatchVmResponse__Output>
+  WriteConsole: MethodDefinition<_vcpud_v1_WriteConsoleRequest, _vcpud_v1_WriteConsoleResponse, _vcpud_v1_WriteConsoleRequest__Output, _vcpud_v1_WriteConsoleResponse__Output>
 }

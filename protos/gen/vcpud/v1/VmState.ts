@@ -1,6 +1,7 @@
 // Original file: protos/vcpud/v1/vm.proto
 
 import type { VcpuState as _vcpud_v1_VcpuState, VcpuState__Output as _vcpud_v1_VcpuState__Output } from '../../vcpud/v1/VcpuState.js';
+import type { PcState as _vcpud_v1_PcState, PcState__Output as _vcpud_v1_PcState__Output } from '../../vcpud/v1/PcState.js';
 
 /**
  * Everything that a VM holds beside its memory.
@@ -22,6 +23,10 @@ export interface VmState {
    * KVM_GET_PIT2, 112 bytes; empty without pit.
    */
   'pit'?: (Buffer | Uint8Array | string);
+  /**
+   * What the PC devices hold; absent without pc.
+   */
+  'pc'?: (_vcpud_v1_PcState | null);
 }
 
 /**
@@ -44,4 +49,8 @@ export interface VmState__Output {
    * KVM_GET_PIT2, 112 bytes; empty without pit.
    */
   'pit': (Buffer);
+  /**
+   * What the PC devices hold; absent without pc.
+   */
+  'pc': (_vcpud_v1_PcState__Output | null);
 }

@@ -32,6 +32,10 @@ export const VmStopReason = {
    * KVM_RUN itself failed.
    */
   VM_STOP_REASON_RUN_FAILED: 'VM_STOP_REASON_RUN_FAILED',
+  /**
+   * The guest asked for a reset, by the keyboard controller or by port 0xCF9.
+   */
+  VM_STOP_REASON_RESET: 'VM_STOP_REASON_RESET',
 } as const;
 
 /**
@@ -73,6 +77,11 @@ export type VmStopReason =
    */
   | 'VM_STOP_REASON_RUN_FAILED'
   | 6
+  /**
+   * The guest asked for a reset, by the keyboard controller or by port 0xCF9.
+   */
+  | 'VM_STOP_REASON_RESET'
+  | 7
 
 /**
  * Why a VM stopped by itself.

@@ -19,7 +19,7 @@ export interface WatchVmResponse {
    */
   'vm'?: (_vcpud_v1_Vm | null);
   /**
-   * What the guest wrote to the debug console.
+   * What the guest wrote to the debug console or to the serial port.
    */
   'console'?: (_vcpud_v1_ConsoleOutput | null);
   /**
@@ -49,7 +49,7 @@ export interface WatchVmResponse__Output {
    */
   'vm'?: (_vcpud_v1_Vm__Output | null);
   /**
-   * What the guest wrote to the debug console.
+   * What the guest wrote to the debug console or to the serial port.
    */
   'console'?: (_vcpud_v1_ConsoleOutput__Output | null);
   /**
