@@ -8,6 +8,7 @@ import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as HostProto } from '../../protos/gen/host.js';
 import type { ProtoGrpcType as MemoryProto } from '../../protos/gen/memory.js';
+import type { ProtoGrpcType as MigrationProto } from '../../protos/gen/migration.js';
 import type { ProtoGrpcType as NestedStateProto } from '../../protos/gen/nested_state.js';
 import type { ProtoGrpcType as VcpuProto } from '../../protos/gen/vcpu.js';
 import type { ProtoGrpcType as VmProto } from '../../protos/gen/vm.js';
@@ -24,7 +25,7 @@ function protoRoot(): string {
 export const PROTO_ROOT = protoRoot();
 
 /** The API's files, one a service. */
-export const API_FILES = ['host', 'vm', 'memory', 'vcpu', 'nested_state'].map(
+export const API_FILES = ['host', 'vm', 'memory', 'vcpu', 'nested_state', 'migration'].map(
   (name) => `vcpud/v1/${name}.proto`,
 );
 
@@ -41,13 +42,14 @@ export const packageDefinition = loadSync(
   LOADER_OPTIONS,
 );
 
-type Api = HostProto & MemoryProto & NestedStateProto & VcpuProto & VmProto;
+type Api = HostProto & MemoryProto & MigrationProto & NestedStateProto & VcpuProto & VmProto;
 
 /** The services and their client classes: api.VmService and so on. */
 export const api = (loadPackageDefinition(packageDefinition) as unknown as Api).vcpud
   .v1 as Api['vcpud']['v1'] &
   HostProto['vcpud']['v1'] &
   MemoryProto['vcpud']['v1'] &
+  MigrationProto['vcpud']['v1'] &
   NestedStateProto['vcpud']['v1'] &
   VcpuProto['vcpud']['v1'] &
   VmProto['vcpud']['v1'];

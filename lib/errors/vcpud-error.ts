@@ -85,6 +85,30 @@ export const REASONS = {
     when: 'the VM stopped by itself; its vCPUs must be reset or given a state first',
   },
   VM_SHAPE_DIFFERS: { status: 'FAILED_PRECONDITION', when: 'a state of a VM with other vCPUs or devices' },
+  VM_MIGRATING: { status: 'FAILED_PRECONDITION', when: "the VM's part in a migration doesn't allow it" },
+  NOT_PREPARED: {
+    status: 'FAILED_PRECONDITION',
+    when: 'a VM is sent to where it was not prepared, by another token or id, or a second time',
+  },
+  MIGRATION_ID_DIFFERS: {
+    status: 'FAILED_PRECONDITION',
+    when: 'the VM takes part in another migration, or in none',
+  },
+  MIGRATION_PHASE: {
+    status: 'FAILED_PRECONDITION',
+    when: 'that is not possible from the phase of the migration',
+  },
+  DESTINATION_REFUSED: { status: 'FAILED_PRECONDITION', when: 'the destination of a migration said no' },
+  DESTINATION_UNREACHABLE: {
+    status: 'UNAVAILABLE',
+    when: 'the destination of a migration went away before the switch',
+  },
+  MIGRATION_IN_DOUBT: {
+    status: 'ABORTED',
+    when: 'the destination went away during the switch: the guest may run there, and is stopped here',
+  },
+  CHECKSUM_WRONG: { status: 'DATA_LOSS', when: 'memory arrived otherwise than it was sent' },
+  STATE_NOT_HELD: { status: 'DATA_LOSS', when: 'a state was taken but reads back otherwise' },
   KVM_UNAVAILABLE: { status: 'FAILED_PRECONDITION', when: '/dev/kvm is missing or may not be opened' },
   NESTED_STATE_NOT_HELD: {
     status: 'DATA_LOSS',

@@ -62,6 +62,7 @@ import type { VcpuServiceClient as _vcpud_v1_VcpuServiceClient, VcpuServiceDefin
 import type { VcpuState as _vcpud_v1_VcpuState, VcpuState__Output as _vcpud_v1_VcpuState__Output } from './vcpud/v1/VcpuState.js';
 import type { Vm as _vcpud_v1_Vm, Vm__Output as _vcpud_v1_Vm__Output } from './vcpud/v1/Vm.js';
 import type { VmDeleted as _vcpud_v1_VmDeleted, VmDeleted__Output as _vcpud_v1_VmDeleted__Output } from './vcpud/v1/VmDeleted.js';
+import type { VmMigration as _vcpud_v1_VmMigration, VmMigration__Output as _vcpud_v1_VmMigration__Output } from './vcpud/v1/VmMigration.js';
 import type { VmServiceClient as _vcpud_v1_VmServiceClient, VmServiceDefinition as _vcpud_v1_VmServiceDefinition } from './vcpud/v1/VmService.js';
 import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from './vcpud/v1/VmState.js';
 import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Output } from './vcpud/v1/VmStop.js';
@@ -119,6 +120,7 @@ export interface ProtoGrpcType {
       ListVmsRequest: MessageTypeDefinition<_vcpud_v1_ListVmsRequest, _vcpud_v1_ListVmsRequest__Output>
       ListVmsResponse: MessageTypeDefinition<_vcpud_v1_ListVmsResponse, _vcpud_v1_ListVmsResponse__Output>
       MemoryRegion: MessageTypeDefinition<_vcpud_v1_MemoryRegion, _vcpud_v1_MemoryRegion__Output>
+      MigrationPhase: EnumTypeDefinition
       MsrValue: MessageTypeDefinition<_vcpud_v1_MsrValue, _vcpud_v1_MsrValue__Output>
       NestedCapability: MessageTypeDefinition<_vcpud_v1_NestedCapability, _vcpud_v1_NestedCapability__Output>
       NestedState: MessageTypeDefinition<_vcpud_v1_NestedState, _vcpud_v1_NestedState__Output>
@@ -160,6 +162,7 @@ export interface ProtoGrpcType {
       VcpuState: MessageTypeDefinition<_vcpud_v1_VcpuState, _vcpud_v1_VcpuState__Output>
       Vm: MessageTypeDefinition<_vcpud_v1_Vm, _vcpud_v1_Vm__Output>
       VmDeleted: MessageTypeDefinition<_vcpud_v1_VmDeleted, _vcpud_v1_VmDeleted__Output>
+      VmMigration: MessageTypeDefinition<_vcpud_v1_VmMigration, _vcpud_v1_VmMigration__Output>
       VmRunState: EnumTypeDefinition
       /**
        * VmService makes, runs, pauses and deletes VMs that vcpud owns, and moves what a VM holds beside its memory.

@@ -6,6 +6,7 @@ import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Ou
 import type { Driver as _vcpud_v1_Driver, Driver__Output as _vcpud_v1_Driver__Output } from '../../vcpud/v1/Driver.js';
 import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.js';
 import type { LinuxBoot as _vcpud_v1_LinuxBoot, LinuxBoot__Output as _vcpud_v1_LinuxBoot__Output } from '../../vcpud/v1/LinuxBoot.js';
+import type { VmMigration as _vcpud_v1_VmMigration, VmMigration__Output as _vcpud_v1_VmMigration__Output } from '../../vcpud/v1/VmMigration.js';
 
 /**
  * One VM.
@@ -61,6 +62,10 @@ export interface Vm {
    * What to boot: input of CreateVm, kept as it was given. Absent for a VM that begins at the reset vector or is given a state.
    */
   'linuxBoot'?: (_vcpud_v1_LinuxBoot | null);
+  /**
+   * Output only: the migration that the VM takes part in, or came here by; absent where there is none.
+   */
+  'migration'?: (_vcpud_v1_VmMigration | null);
 }
 
 /**
@@ -117,4 +122,8 @@ export interface Vm__Output {
    * What to boot: input of CreateVm, kept as it was given. Absent for a VM that begins at the reset vector or is given a state.
    */
   'linuxBoot': (_vcpud_v1_LinuxBoot__Output | null);
+  /**
+   * Output only: the migration that the VM takes part in, or came here by; absent where there is none.
+   */
+  'migration': (_vcpud_v1_VmMigration__Output | null);
 }

@@ -214,6 +214,7 @@ export interface VmServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_STOPPED | the VM stopped by itself (stop in the VM says why): reset its vCPUs, or set a state, first |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM's migration doesn't allow it (its phase in metadata): the guest may run elsewhere |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | INTERNAL | a bug in vcpud |
    */
@@ -230,6 +231,7 @@ export interface VmServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_STOPPED | the VM stopped by itself (stop in the VM says why): reset its vCPUs, or set a state, first |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM's migration doesn't allow it (its phase in metadata): the guest may run elsewhere |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | INTERNAL | a bug in vcpud |
    */
@@ -436,6 +438,7 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_STOPPED | the VM stopped by itself (stop in the VM says why): reset its vCPUs, or set a state, first |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM's migration doesn't allow it (its phase in metadata): the guest may run elsewhere |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | INTERNAL | a bug in vcpud |
    */

@@ -1,0 +1,39 @@
+// Original file: protos/vcpud/v1/migration.proto
+
+import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from '../../vcpud/v1/VmState.js';
+
+/**
+ * The state, and the guest goes on.
+ */
+export interface ReceiveVmCommit {
+  /**
+   * Everything that the VM holds beside its memory, from one stop.
+   */
+  'state'?: (_vcpud_v1_VmState | null);
+  /**
+   * Whether the guest runs from here on; else it stays paused, as it was at the source.
+   */
+  'run'?: (boolean);
+  /**
+   * SHA-256 of each 16 MiB of memory (the last range of a region may be shorter), region by region; empty not to compare.
+   */
+  'memoryHashes'?: (Buffer | Uint8Array | string)[];
+}
+
+/**
+ * The state, and the guest goes on.
+ */
+export interface ReceiveVmCommit__Output {
+  /**
+   * Everything that the VM holds beside its memory, from one stop.
+   */
+  'state': (_vcpud_v1_VmState__Output | null);
+  /**
+   * Whether the guest runs from here on; else it stays paused, as it was at the source.
+   */
+  'run': (boolean);
+  /**
+   * SHA-256 of each 16 MiB of memory (the last range of a region may be shorter), region by region; empty not to compare.
+   */
+  'memoryHashes': (Buffer)[];
+}
