@@ -52,6 +52,7 @@ export interface Vm {
    */
   'updateTime'?: (_google_protobuf_Timestamp | null);
   /**
+<<<<<<< HEAD
    * Whether the VM has a PC's serial port (a 16550A at I/O port 0x3F8, IRQ 4), real-time clock (read-only: the host's) and reset
    * line (ports 0x64 and 0xCF9); needs irqchip. Any other I/O port or address without a device then reads as all ones, as on a
    * PC, instead of stopping the VM.
@@ -61,6 +62,11 @@ export interface Vm {
    * What to boot: input of CreateVm, kept as it was given. Absent for a VM that begins at the reset vector or is given a state.
    */
   'linuxBoot'?: (_vcpud_v1_LinuxBoot | null);
+=======
+   * Output only: whether it is kept which pages of its memory are written (StartDirtyTracking).
+   */
+  'dirtyTracking'?: (boolean);
+>>>>>>> 3cc2e55 (Dirty tracking: StartDirtyTracking, CollectDirtyPages, StopDirtyTracking on KVM's dirty log)
 }
 
 /**
@@ -108,6 +114,7 @@ export interface Vm__Output {
    */
   'updateTime': (_google_protobuf_Timestamp__Output | null);
   /**
+<<<<<<< HEAD
    * Whether the VM has a PC's serial port (a 16550A at I/O port 0x3F8, IRQ 4), real-time clock (read-only: the host's) and reset
    * line (ports 0x64 and 0xCF9); needs irqchip. Any other I/O port or address without a device then reads as all ones, as on a
    * PC, instead of stopping the VM.
@@ -117,4 +124,9 @@ export interface Vm__Output {
    * What to boot: input of CreateVm, kept as it was given. Absent for a VM that begins at the reset vector or is given a state.
    */
   'linuxBoot': (_vcpud_v1_LinuxBoot__Output | null);
+=======
+   * Output only: whether it is kept which pages of its memory are written (StartDirtyTracking).
+   */
+  'dirtyTracking': (boolean);
+>>>>>>> 3cc2e55 (Dirty tracking: StartDirtyTracking, CollectDirtyPages, StopDirtyTracking on KVM's dirty log)
 }
