@@ -6,7 +6,7 @@ import type { VcpudClient } from '../../lib/api/client.js';
 import type { CollectDirtyPagesRequest } from '../../protos/gen/vcpud/v1/CollectDirtyPagesRequest.js';
 import type { CollectDirtyPagesResponse__Output } from '../../protos/gen/vcpud/v1/CollectDirtyPagesResponse.js';
 import { type GuestParameters, guestImage, guestKindOf, guestShape, NORMAL } from '../guests/guest.js';
-import { areaGpa, PARAMETERS_GPA, ROM_GPA } from '../guests/layout.js';
+import { areaGpa, PARAMETERS_GPA } from '../guests/layout.js';
 import { countersWhen, l2Progress, nameOf, startGuest, type VmRef } from '../harness/live-guest.js';
 import { processFacts } from '../harness/process-facts.js';
 import { refusalOf } from '../harness/refusal.js';
