@@ -1,5 +1,6 @@
 // MemoryService: guest memory in and out, as streams under flow control.
 
+import { setTimeout } from 'node:timers/promises';
 import type { handleServerStreamingCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { api } from '../lib/api/definitions.js';
@@ -82,12 +83,24 @@ function chunkBytesOf({ chunkBytes }: { readonly chunkBytes: number }, least: nu
   });
 }
 
+/** For how long a collect waits for the one under way: its client may have cancelled it before it sent this one. */
+const PATIENCE_MS = 2000;
+
+/** Resolves when the promise does, and after PATIENCE_MS at the latest. */
+async function patiently(promise: Promise<void>): Promise<void> {
+  const enough = new AbortController();
+  const { signal } = enough;
+  await Promise.race([promise, setTimeout(PATIENCE_MS, undefined, { signal }).catch(() => undefined)]);
+  enough.abort();
+}
+
 async function* collect(
   { dirty, memory }: Vm,
   request: CollectDirtyPagesRequest__Output,
   receiver: Receiver,
 ): AsyncGenerator<Buffer> {
   const chunkBytes = chunkBytesOf(request, PAGE_BYTES);
+  await patiently(dirty.idle());
   if (request.resend) dirty.giveBack();
   const round = dirty.begin(receiver);
   try {

@@ -60,6 +60,14 @@ interface LoggedRegion {
   readonly to: number;
 }
 
+/** A collect that is under way. */
+interface OpenRound {
+  readonly round: number;
+  readonly collector: Collector;
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+}
+
 /** All there is while tracking is on. */
 interface Tracking {
   readonly regions: readonly LoggedRegion[];
@@ -73,7 +81,7 @@ interface Tracking {
   handed: Uint32Array;
   round: number;
   /** The collect that is under way. */
-  open: { readonly round: number; readonly collector: Collector } | undefined;
+  open: OpenRound | undefined;
 }
 
 export class DirtyLog {
@@ -132,6 +140,7 @@ export class DirtyLog {
     const { tracking } = this;
     if (tracking === undefined) return;
     this.tracking = undefined;
+    closeRound(tracking);
     munmap(tracking.address, tracking.bytes);
   }
 
@@ -162,10 +171,10 @@ export class DirtyLog {
     const tracking = this.ready();
     const pages = this.take(tracking);
     const { round } = tracking;
-    tracking.open = { round, collector };
+    tracking.open = openRound(round, collector);
     const end = (arrived: boolean) => {
       if (tracking.open?.round !== round) return;
-      tracking.open = undefined;
+      closeRound(tracking);
       if (!arrived) merge(tracking.marks, tracking.handed);
     };
     return {
@@ -175,6 +184,11 @@ export class DirtyLog {
       delivered: () => end(true),
       giveBack: () => end(false),
     };
+  }
+
+  /** Resolves when no collect is under way any more. */
+  idle(): Promise<void> {
+    return this.tracking?.open?.ended ?? Promise.resolve();
   }
 
   /** What the last collect handed out comes again with the next one: for whoever finds out late that it didn't arrive. */
@@ -211,7 +225,7 @@ export class DirtyLog {
           metadata: { vm: vmId, round: String(tracking.open.round) },
         });
       }
-      tracking.open = undefined;
+      closeRound(tracking);
       merge(tracking.marks, tracking.handed);
     }
     return tracking;
@@ -254,9 +268,10 @@ export class DirtyLog {
 
   private *allRuns(tracking: Tracking, round: number): Generator<DirtyRun> {
     for (const region of tracking.regions) {
+      requireRound(tracking, round);
       for (const run of runsOf(tracking.handed, region, region.from, region.to)) {
-        if (tracking.round !== round) throw new Error('the runs of a collect were used after the next one');
         yield run;
+        requireRound(tracking, round);
       }
     }
   }
@@ -293,6 +308,11 @@ export class DirtyLog {
   }
 }
 
+/** A bug in whoever collects: what the bitmap says now is another collect's. */
+function requireRound(tracking: Tracking, round: number): void {
+  if (tracking.round !== round) throw new Error('the runs of a collect were used after the next one');
+}
+
 /** Bitmaps of 64-bit words, those of the regions one behind the other. */
 function makeTracking(vmId: string, memory: GuestMemory): Tracking {
   let words = 0;
@@ -321,6 +341,19 @@ function makeTracking(vmId: string, memory: GuestMemory): Tracking {
   } finally {
     closeSync(fd); // the mapping holds the memory
   }
+}
+
+function openRound(round: number, collector: Collector): OpenRound {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { round, collector, ended, end };
+}
+
+function closeRound(tracking: Tracking): void {
+  tracking.open?.end();
+  tracking.open = undefined;
 }
 
 function merge(into: Uint32Array, from: Uint32Array): void {

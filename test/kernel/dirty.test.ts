@@ -341,12 +341,12 @@ describe("vcpud's own writes", () => {
 describe('a collect that its client does not go on with', () => {
   const BYTES = 32 * MIB;
 
-  /** A tracked VM, all of whose pages are dirty, and a collect that has begun: more than fits on its way. */
+  /** A tracked VM, all of whose pages are dirty, and a collect that has begun, by chunks of which few fit on their way. */
   async function begun(vmId: string) {
     const name = await createStill(vmId, [{ gpa: 0, sizeBytes: BYTES }]);
     await startTracking(name);
     await write(name, 0, BYTES, 0x5a);
-    const stream = client.collectDirtyPages({ name });
+    const stream = client.collectDirtyPages({ name, chunkBytes: 65_536 });
     const messages = stream[Symbol.asyncIterator]();
     const { value } = await messages.next();
     expect(value).toMatchObject({ head: { round: '1', pageCount: String(BYTES / PAGE) } });
@@ -365,7 +365,6 @@ describe('a collect that its client does not go on with', () => {
       metadata: { round: '1' },
     });
     stream.cancel();
-    // On the same connection the cancellation comes first.
     expect(await collect(name)).toMatchObject({ round: 2, pages: BYTES / PAGE });
     expect(await collect(name)).toMatchObject({ round: 3, pages: 0 });
     await client.vm.DeleteVm({ name });

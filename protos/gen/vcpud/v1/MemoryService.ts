@@ -25,15 +25,16 @@ export interface MemoryServiceClient extends grpc.Client {
    * but is of no one moment while the guest runs. Of a paused guest it is exact.
    * 
    * Pages of a stream that did not end with OK come again with the next one, all of them. Where the client saw its stream break off
-   * though vcpud had sent all of it, only the client knows: it says so with resend. One collect at a time; the one of a client
-   * that went away ends when the next begins.
+   * though vcpud had sent all of it, only the client knows: it says so with resend. One collect at a time: another one waits two
+   * seconds for it to end, as it does where its client has gone, and is refused then. Where nobody knows whose it is, as after a
+   * link was cut, StopDirtyTracking ends it.
    * 
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, CHUNK_BYTES_OUT_OF_RANGE | name isn't vms/{vm}, or chunk_bytes is below 4096 or more than 2 MiB |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | DIRTY_TRACKING_OFF | tracking was not started |
-   * | ABORTED | COLLECT_UNDER_WAY | another client collects |
+   * | ABORTED | COLLECT_UNDER_WAY | another collect is under way, and did not end within two seconds |
    * | ABORTED | DIRTY_TRACKING_STOPPED, VM_DELETED | tracking was stopped, or the VM deleted, meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed (which, and errno, in metadata), or a bug in vcpud |
    */
@@ -46,15 +47,16 @@ export interface MemoryServiceClient extends grpc.Client {
    * but is of no one moment while the guest runs. Of a paused guest it is exact.
    * 
    * Pages of a stream that did not end with OK come again with the next one, all of them. Where the client saw its stream break off
-   * though vcpud had sent all of it, only the client knows: it says so with resend. One collect at a time; the one of a client
-   * that went away ends when the next begins.
+   * though vcpud had sent all of it, only the client knows: it says so with resend. One collect at a time: another one waits two
+   * seconds for it to end, as it does where its client has gone, and is refused then. Where nobody knows whose it is, as after a
+   * link was cut, StopDirtyTracking ends it.
    * 
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, CHUNK_BYTES_OUT_OF_RANGE | name isn't vms/{vm}, or chunk_bytes is below 4096 or more than 2 MiB |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | DIRTY_TRACKING_OFF | tracking was not started |
-   * | ABORTED | COLLECT_UNDER_WAY | another client collects |
+   * | ABORTED | COLLECT_UNDER_WAY | another collect is under way, and did not end within two seconds |
    * | ABORTED | DIRTY_TRACKING_STOPPED, VM_DELETED | tracking was stopped, or the VM deleted, meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed (which, and errno, in metadata), or a bug in vcpud |
    */
@@ -217,15 +219,16 @@ export interface MemoryServiceHandlers extends grpc.UntypedServiceImplementation
    * but is of no one moment while the guest runs. Of a paused guest it is exact.
    * 
    * Pages of a stream that did not end with OK come again with the next one, all of them. Where the client saw its stream break off
-   * though vcpud had sent all of it, only the client knows: it says so with resend. One collect at a time; the one of a client
-   * that went away ends when the next begins.
+   * though vcpud had sent all of it, only the client knows: it says so with resend. One collect at a time: another one waits two
+   * seconds for it to end, as it does where its client has gone, and is refused then. Where nobody knows whose it is, as after a
+   * link was cut, StopDirtyTracking ends it.
    * 
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, CHUNK_BYTES_OUT_OF_RANGE | name isn't vms/{vm}, or chunk_bytes is below 4096 or more than 2 MiB |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | DIRTY_TRACKING_OFF | tracking was not started |
-   * | ABORTED | COLLECT_UNDER_WAY | another client collects |
+   * | ABORTED | COLLECT_UNDER_WAY | another collect is under way, and did not end within two seconds |
    * | ABORTED | DIRTY_TRACKING_STOPPED, VM_DELETED | tracking was stopped, or the VM deleted, meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed (which, and errno, in metadata), or a bug in vcpud |
    */
