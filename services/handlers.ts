@@ -15,6 +15,12 @@ import { toStatus } from './status.js';
 
 const callerOf = (call: { readonly cancelled: boolean }): Caller => ({ gone: () => call.cancelled });
 
+/** Who is sent a stream. */
+export interface Receiver extends Caller {
+  /** Resolves when all that was yielded so far is out, or the client has gone: see gone() for which. */
+  taken(): Promise<void>;
+}
+
 /** A handler of one request and one answer. */
 export function unary<Request, Response>(
   log: Logger,
@@ -36,12 +42,13 @@ export function unary<Request, Response>(
  */
 export function serverStream<Request, Response>(
   log: Logger,
-  serve: (request: Request) => AsyncIterable<Response>,
+  serve: (request: Request, receiver: Receiver) => AsyncIterable<Response>,
 ): handleServerStreamingCall<Request, Response> {
   return async (call) => {
     let sent: Promise<void> = Promise.resolve();
+    const receiver = { ...callerOf(call), taken: () => sent };
     try {
-      for await (const message of serve(call.request)) {
+      for await (const message of serve(call.request, receiver)) {
         await sent;
         if (call.cancelled) return;
         sent = send(call, message);

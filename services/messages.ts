@@ -64,5 +64,6 @@ export function vmMessage(vm: Vm): VmMessage {
     driver: 'DRIVER_NATIVE',
     createTime: timestamp(vm.createTime),
     updateTime: timestamp(vm.updateTime),
+    dirtyTracking: vm.dirty.isOn,
   };
 }

@@ -6,7 +6,7 @@ import type { WriteMemoryResponse__Output } from '../../protos/gen/vcpud/v1/Writ
 import { quantity, vmName } from './arguments.js';
 import { inputStream, type MemorySink, memoryFile, rawOutput, STANDARD_STREAM } from './files.js';
 import { Hexdump } from './hexdump.js';
-import { examples, hex, size } from './output.js';
+import { examples, hex, plural, size, table } from './output.js';
 import { Progress } from './progress.js';
 import type { Act, Session } from './session.js';
 import { Stall, within } from './stall.js';
@@ -60,6 +60,82 @@ export function register(group: Command, act: Act): void {
       )}`,
     )
     .action(act(write));
+
+  group
+    .command('start-tracking')
+    .description('keep which pages are written from now on, until they are collected')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .addHelpText('after', examples('memory start-tracking web'))
+    .action(
+      act(async (session, name: string) => {
+        const client = await session.connect();
+        const answer = await client.memory.StartDirtyTracking({ name });
+        await session.answer(
+          'StartDirtyTrackingResponse',
+          answer,
+          () => `${name}: written pages are kept until they are collected\n`,
+        );
+      }),
+    );
+
+  group
+    .command('collect-dirty')
+    .description('take the pages that were written since they were last collected')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .option('--ranges', 'with --json: only which pages, without what they hold')
+    .option('--resend', 'the pages of the collect before too: they did not all arrive')
+    .addHelpText(
+      'after',
+      `\nShows which pages, in ranges. They count as collected, and don't come again unless
+they are written again. --json prints each message of the stream as one JSON
+line, with what the pages hold.\n${examples(
+        'memory collect-dirty web',
+        'memory collect-dirty web --resend',
+        '--json memory collect-dirty web --ranges',
+      )}`,
+    )
+    .action(act(collectDirty));
+
+  group
+    .command('stop-tracking')
+    .description('keep no longer which pages are written; forget what was not collected')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .addHelpText('after', examples('memory stop-tracking web'))
+    .action(
+      act(async (session, name: string) => {
+        const client = await session.connect();
+        const answer = await client.memory.StopDirtyTracking({ name });
+        await session.answer(
+          'StopDirtyTrackingResponse',
+          answer,
+          () => `${name}: written pages are not kept any more\n`,
+        );
+      }),
+    );
+}
+
+interface CollectOptions {
+  readonly ranges?: true;
+  readonly resend?: true;
+}
+
+async function collectDirty(session: Session, name: string, options: CollectOptions): Promise<void> {
+  const client = await session.connect();
+  const rangesOnly = options.ranges === true || !session.json;
+  const request = { name, rangesOnly, resend: options.resend === true };
+  const messages = within(session.timeoutMs, client.collectDirtyPages(request));
+  if (session.json) {
+    for await (const message of messages) await session.jsonLine('CollectDirtyPagesResponse', message);
+    return;
+  }
+  const rows: string[][] = [];
+  let pages = '';
+  for await (const { head, gpa, rangeBytes } of messages) {
+    if (head !== null && head !== undefined) pages = head.pageCount;
+    else rows.push([hex(gpa), size(rangeBytes ?? 0)]);
+  }
+  const ranges = rows.length === 0 ? '' : `${table(['GPA', 'SIZE'], rows)}\n`;
+  await session.io.out(`${ranges}${plural(Number(pages), 'dirty page')} of ${name} collected\n`);
 }
 
 async function read(session: Session, name: string, options: ReadOptions): Promise<void> {

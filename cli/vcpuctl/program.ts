@@ -28,7 +28,7 @@ interface Group {
 export const GROUPS: readonly Group[] = [
   { name: 'host', summary: 'what the host can do', load: () => import('./host.js') },
   { name: 'vm', summary: 'make, run, watch, move and delete VMs', load: () => import('./vm.js') },
-  { name: 'memory', summary: 'read and write guest memory', load: () => import('./memory.js') },
+  { name: 'memory', summary: 'read, write and track guest memory', load: () => import('./memory.js') },
   { name: 'vcpu', summary: 'vCPUs, and everything that one holds', load: () => import('./vcpu.js') },
   {
     name: 'nested',

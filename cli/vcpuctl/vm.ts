@@ -217,6 +217,7 @@ function vmText({ vm }: { readonly vm: Vm__Output | null }): string {
           ['command line', vm.linuxBoot.commandLine],
         ] satisfies Detail[])),
     ['driver', word(vm.driver, 'DRIVER').toLowerCase()],
+    ...(vm.dirtyTracking ? [['tracking', 'written pages are kept until they are collected'] as const] : []),
     ['created', time(vm.createTime)],
     ['updated', time(vm.updateTime)],
   );

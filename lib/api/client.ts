@@ -10,7 +10,10 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import type { MethodDefinition } from '@grpc/proto-loader';
+import type { CollectDirtyPagesRequest } from '../../protos/gen/vcpud/v1/CollectDirtyPagesRequest.js';
+import type { CollectDirtyPagesResponse__Output } from '../../protos/gen/vcpud/v1/CollectDirtyPagesResponse.js';
 import type { HostServiceDefinition } from '../../protos/gen/vcpud/v1/HostService.js';
+import type { MemoryServiceDefinition } from '../../protos/gen/vcpud/v1/MemoryService.js';
 import type { NestedStateServiceDefinition } from '../../protos/gen/vcpud/v1/NestedStateService.js';
 import type { ReadMemoryRequest } from '../../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse__Output } from '../../protos/gen/vcpud/v1/ReadMemoryResponse.js';
@@ -62,6 +65,8 @@ export class VcpudClient {
   readonly host: Unary<HostServiceDefinition>;
   readonly vm: Unary<VmServiceDefinition>;
   readonly vcpu: Unary<VcpuServiceDefinition>;
+  /** Tracking on and off; memory itself moves by the streams below. */
+  readonly memory: Pick<Unary<MemoryServiceDefinition>, 'StartDirtyTracking' | 'StopDirtyTracking'>;
   readonly nested: Unary<NestedStateServiceDefinition>;
   private readonly client: Client;
   private readonly timeoutMs: number;
@@ -72,6 +77,7 @@ export class VcpudClient {
     this.host = this.unaries(api.HostService.service);
     this.vm = this.unaries(api.VmService.service);
     this.vcpu = this.unaries(api.VcpuService.service);
+    this.memory = this.unaries(api.MemoryService.service);
     this.nested = this.unaries(api.NestedStateService.service);
   }
 
@@ -161,6 +167,14 @@ export class VcpudClient {
         reject(error);
       });
     });
+  }
+
+  /** MemoryService.CollectDirtyPages. */
+  collectDirtyPages(request: CollectDirtyPagesRequest): Incoming<CollectDirtyPagesResponse__Output> {
+    const { path, requestSerialize, responseDeserialize } = api.MemoryService.service.CollectDirtyPages;
+    return incoming(
+      this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request),
+    );
   }
 
   /** VmService.WatchVm. */

@@ -48,7 +48,10 @@ export const REASONS = {
     when: 'a command line is longer than the kernel takes',
   },
   CONSOLE_NOT_PRESENT: { status: 'FAILED_PRECONDITION', when: 'the VM has no serial port' },
-  CHUNK_BYTES_OUT_OF_RANGE: { status: 'INVALID_ARGUMENT', when: 'a chunk size over 2 MiB' },
+  CHUNK_BYTES_OUT_OF_RANGE: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a chunk size over 2 MiB, or below a page where pages are asked for',
+  },
   PAGE_TOKEN_INVALID: { status: 'INVALID_ARGUMENT', when: 'a page token that no list call gave' },
   PAGE_SIZE_NEGATIVE: { status: 'INVALID_ARGUMENT', when: 'a page size below 0' },
   TOO_MANY_NAMES: { status: 'INVALID_ARGUMENT', when: 'more than 1024 names in one batch' },
@@ -109,12 +112,24 @@ export const REASONS = {
   },
   CHECKSUM_WRONG: { status: 'DATA_LOSS', when: 'memory arrived otherwise than it was sent' },
   STATE_NOT_HELD: { status: 'DATA_LOSS', when: 'a state was taken but reads back otherwise' },
+  DIRTY_TRACKING_OFF: {
+    status: 'FAILED_PRECONDITION',
+    when: 'dirty pages are collected of a VM whose writes are not tracked',
+  },
   KVM_UNAVAILABLE: { status: 'FAILED_PRECONDITION', when: '/dev/kvm is missing or may not be opened' },
   NESTED_STATE_NOT_HELD: {
     status: 'DATA_LOSS',
     when: 'the kernel took a nested state but reads back another',
   },
   VM_DELETED: { status: 'ABORTED', when: 'the VM was deleted while the call was under way' },
+  COLLECT_UNDER_WAY: {
+    status: 'ABORTED',
+    when: "the VM's dirty pages are being collected by another call",
+  },
+  DIRTY_TRACKING_STOPPED: {
+    status: 'ABORTED',
+    when: 'dirty tracking was stopped while pages were being collected',
+  },
   HOST_RESOURCES: {
     status: 'RESOURCE_EXHAUSTED',
     when: 'the host has no more memory, threads or file descriptors',

@@ -38,6 +38,9 @@ export const SIZE = {
   cpuidHeader: 8,
   cpuidEntry: 40,
   nestedHeader: 128,
+  memoryRegion: 32,
+  dirtyLog: 16,
+  clearDirtyLog: 24,
 } as const;
 
 /** ioctls on /dev/kvm, on a VM and on a vCPU, by their names in the kernel. */
@@ -52,7 +55,8 @@ export const KVM = {
   GET_MSR_FEATURE_INDEX_LIST: iowr(0x0a, 4),
   // VM
   CREATE_VCPU: io(0x41),
-  SET_USER_MEMORY_REGION: iow(0x46, 32),
+  GET_DIRTY_LOG: iow(0x42, SIZE.dirtyLog),
+  SET_USER_MEMORY_REGION: iow(0x46, SIZE.memoryRegion),
   SET_TSS_ADDR: io(0x47),
   SET_IDENTITY_MAP_ADDR: iow(0x48, 8),
   CREATE_IRQCHIP: io(0x60),
@@ -65,6 +69,7 @@ export const KVM = {
   GET_PIT2: ior(0x9f, SIZE.pit2),
   SET_PIT2: iow(0xa0, SIZE.pit2),
   ENABLE_CAP: iow(0xa3, 104),
+  CLEAR_DIRTY_LOG: iowr(0xc0, SIZE.clearDirtyLog),
   // vCPU
   RUN: io(0x80),
   GET_REGS: ior(0x81, SIZE.regs),
@@ -123,6 +128,7 @@ export const CAP = {
   NESTED_STATE: 157,
   HYPERV_ENLIGHTENED_VMCS: 163,
   EXCEPTION_PAYLOAD: 164,
+  MANUAL_DIRTY_LOG_PROTECT2: 168,
   SREGS2: 200,
   XSAVE2: 208,
   DISABLE_QUIRKS2: 213,
@@ -130,6 +136,18 @@ export const CAP = {
 } as const;
 
 export type CapName = keyof typeof CAP;
+
+/** struct kvm_userspace_memory_region: byte offsets. */
+export const MEMORY_REGION_LAYOUT = { slot: 0, flags: 4, gpa: 8, bytes: 16, address: 24 } as const;
+
+/** KVM_MEM_*: flags of a memory region. */
+export const MEMORY_REGION_FLAGS = { LOG_DIRTY_PAGES: 1, READONLY: 2 } as const;
+
+/** struct kvm_dirty_log: byte offsets. The bitmap is an address in this process. */
+export const DIRTY_LOG_LAYOUT = { slot: 0, bitmap: 8 } as const;
+
+/** struct kvm_clear_dirty_log: byte offsets. The first page is a multiple of 64; so is the count, but at the region's end. */
+export const CLEAR_DIRTY_LOG_LAYOUT = { slot: 0, pages: 4, firstPage: 8, bitmap: 16 } as const;
 
 /** struct kvm_run: byte offsets of what is used. The union of exits begins at 32. */
 export const KVM_RUN_LAYOUT = {

@@ -4,14 +4,15 @@
 import { closeSync, ftruncateSync, read, readSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { VcpudError } from '../errors/vcpud-error.js';
-import { KVM } from '../kvm/abi.js';
+import { KVM, MEMORY_REGION_FLAGS, MEMORY_REGION_LAYOUT, SIZE } from '../kvm/abi.js';
 import type { IoctlPort } from '../kvm/port.js';
 import { memfdCreate, mmapShared, munmap, seekData, seekHole } from '../os/libc.js';
+import { PAGE_BYTES } from './dirty-bitmap.js';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
 
-const PAGE = 4096n;
+const PAGE = BigInt(PAGE_BYTES);
 const MOST_REGIONS = 32;
 /** Below this, a read or write is a copy of microseconds: cheaper here than by way of libuv's pool. */
 const SYNC_BYTES = 64 * 1024;
@@ -36,6 +37,14 @@ interface PlacedRegion extends MemoryRegion {
 export type MemoryPiece =
   | { readonly gpa: bigint; readonly dataBytes: number }
   | { readonly gpa: bigint; readonly zeroBytes: number };
+
+/** A piece of whole pages: bytes, which begin at `start` in the buffer given, or pages that hold nothing but zeroes. */
+export type PagesPiece =
+  | { readonly gpa: bigint; readonly start: number; readonly dataBytes: number }
+  | { readonly gpa: bigint; readonly zeroBytes: number };
+
+/** Called when bytes of memory were written, or may have been, by other than the guest. Must not throw. */
+export type WriteListener = (gpa: bigint, bytes: number) => void;
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -78,11 +87,21 @@ export function checkRegions(regions: readonly MemoryRegion[], physicalAddressBi
   });
 }
 
+/** The longest stretch of pages of buffer[0..length) from there on that are all zero, or all not. */
+function stretchOfPages(buffer: Buffer, start: number, length: number): { end: number; zero: boolean } {
+  const isZero = (at: number) => buffer.compare(ZEROES, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
+  const zero = isZero(start);
+  let end = start + PAGE_BYTES;
+  while (end < length && isZero(end) === zero) end += PAGE_BYTES;
+  return { end, zero };
+}
+
 export class GuestMemory {
   readonly regions: readonly MemoryRegion[];
   private readonly placed: readonly PlacedRegion[];
   private readonly fd: number;
   private readonly mappings: Array<{ address: number; bytes: number }> = [];
+  private listener: WriteListener = () => undefined;
   private users = 0;
   private closing = false;
 
@@ -116,14 +135,29 @@ export class GuestMemory {
 
   /** KVM_SET_USER_MEMORY_REGION for each region, slots from 0. */
   giveTo(vm: IoctlPort): void {
+    this.giveWith(vm, 0);
+  }
+
+  /** The same, and KVM logs which pages are written. Given again like this, or as before, regions stay what they are. */
+  giveLoggedTo(vm: IoctlPort): void {
+    this.giveWith(vm, MEMORY_REGION_FLAGS.LOG_DIRTY_PAGES);
+  }
+
+  private giveWith(vm: IoctlPort, flags: number): void {
     this.placed.forEach(({ gpa, bytes }, slot) => {
-      const region = Buffer.alloc(32); // struct kvm_userspace_memory_region
-      region.writeUInt32LE(slot, 0);
-      region.writeBigUInt64LE(gpa, 8);
-      region.writeBigUInt64LE(bytes, 16);
-      region.writeBigUInt64LE(BigInt(this.mappings[slot]?.address ?? 0), 24);
+      const region = Buffer.alloc(SIZE.memoryRegion);
+      region.writeUInt32LE(slot, MEMORY_REGION_LAYOUT.slot);
+      region.writeUInt32LE(flags, MEMORY_REGION_LAYOUT.flags);
+      region.writeBigUInt64LE(gpa, MEMORY_REGION_LAYOUT.gpa);
+      region.writeBigUInt64LE(bytes, MEMORY_REGION_LAYOUT.bytes);
+      region.writeBigUInt64LE(BigInt(this.mappings[slot]?.address ?? 0), MEMORY_REGION_LAYOUT.address);
       vm.ioctl(KVM.SET_USER_MEMORY_REGION, region);
     });
+  }
+
+  /** Tells of every write from here on: once it is done, so that who then reads sees it. One listener at a time. */
+  onWrite(listener: WriteListener): void {
+    this.listener = listener;
   }
 
   /** Where a range begins in the memfd. Throws MEMORY_RANGE_NOT_BACKED. */
@@ -187,14 +221,37 @@ export class GuestMemory {
     }
   }
 
+  /**
+   * Reads whole pages, in pieces of at most as many as the buffer holds; pages that are zero are found, also those that
+   * were written so. A piece's bytes stand in the buffer until the next piece is asked for; whatever stands before them
+   * is the caller's to overwrite.
+   */
+  async *readPages(gpa: bigint, bytes: number, buffer: Buffer): AsyncGenerator<PagesPiece> {
+    const offset = this.locate(gpa, BigInt(bytes));
+    const most = buffer.length - (buffer.length % PAGE_BYTES);
+    for (let at = 0; at < bytes; at += most) {
+      this.assertOpen();
+      const length = Math.min(most, bytes - at);
+      if (length <= SYNC_BYTES) readSync(this.fd, buffer, 0, length, offset + at);
+      else await this.whileOpen(() => readAsync(this.fd, buffer, 0, length, offset + at));
+      for (let start = 0; start < length; ) {
+        const { end, zero } = stretchOfPages(buffer, start, length);
+        const here = gpa + BigInt(at + start);
+        yield zero ? { gpa: here, zeroBytes: end - start } : { gpa: here, start, dataBytes: end - start };
+        start = end;
+      }
+    }
+  }
+
   /** Writes bytes, all or none of them as far as the range goes. */
   async write(gpa: bigint, data: Uint8Array): Promise<void> {
     const offset = this.locate(gpa, BigInt(data.length));
-    if (data.length <= SYNC_BYTES) {
-      writeSync(this.fd, data, 0, data.length, offset);
-      return;
+    try {
+      if (data.length <= SYNC_BYTES) writeSync(this.fd, data, 0, data.length, offset);
+      else await this.whileOpen(() => writeAsync(this.fd, data, 0, data.length, offset));
+    } finally {
+      this.listener(gpa, data.length);
     }
-    await this.whileOpen(() => writeAsync(this.fd, data, 0, data.length, offset));
   }
 
   /** Writes zeroes where there is anything else; holes stay holes. */
@@ -210,7 +267,11 @@ export class GuestMemory {
         dataEnd = seekHole(this.fd, at, end);
       }
       const length = Math.min(ZEROES.length, dataEnd - at);
-      await this.whileOpen(() => writeAsync(this.fd, ZEROES, 0, length, at));
+      try {
+        await this.whileOpen(() => writeAsync(this.fd, ZEROES, 0, length, at));
+      } finally {
+        this.listener(gpa + BigInt(at - start), length);
+      }
       at += length;
     }
   }

@@ -26,6 +26,7 @@ import {
   restoreDevices,
 } from '../state/vm-components.js';
 import { bootLinux, checkLinuxBoot, type LinuxBoot } from './boot/linux-boot.js';
+import { DirtyLog } from './dirty-log.js';
 import { checkRegions, GuestMemory, IDENTITY_MAP_GPA, type MemoryRegion, TSS_GPA } from './guest-memory.js';
 import type { HostProfile } from './host.js';
 import { Mutex } from './mutex.js';
@@ -90,6 +91,10 @@ const ENABLED_CAPS: ReadonlyArray<readonly [cap: CapName, reason: string]> = [
     'a pending #PF or #DB for L2 keeps its CR2 or DR6, and pending is told from injected',
   ],
   ['TRIPLE_FAULT_EVENT', 'a pending triple fault of L2 is part of the events and moves with them'],
+  [
+    'MANUAL_DIRTY_LOG_PROTECT2',
+    'a dirty page is write-protected again right before it is read, not when the log is: see dirty-log.ts',
+  ],
 ];
 
 export class Vm {
@@ -97,6 +102,8 @@ export class Vm {
   readonly createTime = Date.now();
   updateTime = this.createTime;
   readonly memory: GuestMemory;
+  /** Which pages were written: started and stopped by the methods below, collected from without a turn of its own. */
+  readonly dirty: DirtyLog;
   readonly vcpus: Vcpu[] = [];
   readonly consoleHistory = new ConsoleHistory();
   readonly pc: PcDevices | undefined;
@@ -120,6 +127,8 @@ export class Vm {
     this.port = port;
     this.memory = memory;
     this.capabilities = capabilities;
+    const manualProtect = (capabilities.get('MANUAL_DIRTY_LOG_PROTECT2') ?? 0) > 0;
+    this.dirty = new DirtyLog(config.id, port, memory, manualProtect);
     this.runsGuests = runsGuests;
     this.rules = rules;
     this.pc = config.pc ? new PcDevices(port, (data) => this.serial(data)) : undefined;
@@ -379,6 +388,22 @@ export class Vm {
     }
   }
 
+  /** Has every page that is written from now on kept, until it is collected. Throws HOST_RESOURCES. */
+  startDirtyTracking(caller: Caller): Promise<void> {
+    return this.exclusively(caller, () => {
+      try {
+        this.dirty.start();
+      } catch (error) {
+        throw outOfResources(error) ?? error;
+      }
+    });
+  }
+
+  /** Ends that; what was not collected is forgotten. */
+  stopDirtyTracking(caller: Caller): Promise<void> {
+    return this.exclusively(caller, () => this.dirty.stop());
+  }
+
   /** Tells the watcher what happens from now on, until the function given back is called. */
   watch(watcher: VmWatcher): () => void {
     this.watchers.add(watcher);
@@ -395,6 +420,7 @@ export class Vm {
   close(): Promise<void> {
     this.closing ??= (async () => {
       this.running = false;
+      this.dirty.close();
       await Promise.all(this.vcpus.map((vcpu) => vcpu.close()));
       this.pc?.drain();
       this.port.close();

@@ -1,9 +1,80 @@
 import type * as grpc from '@grpc/grpc-js';
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
+import type { Duration as _google_protobuf_Duration, Duration__Output as _google_protobuf_Duration__Output } from './google/protobuf/Duration.js';
+import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from './google/protobuf/Timestamp.js';
+import type { BatchGetNestedStatesRequest as _vcpud_v1_BatchGetNestedStatesRequest, BatchGetNestedStatesRequest__Output as _vcpud_v1_BatchGetNestedStatesRequest__Output } from './vcpud/v1/BatchGetNestedStatesRequest.js';
+import type { BatchGetNestedStatesResponse as _vcpud_v1_BatchGetNestedStatesResponse, BatchGetNestedStatesResponse__Output as _vcpud_v1_BatchGetNestedStatesResponse__Output } from './vcpud/v1/BatchGetNestedStatesResponse.js';
+import type { ByteRange as _vcpud_v1_ByteRange, ByteRange__Output as _vcpud_v1_ByteRange__Output } from './vcpud/v1/ByteRange.js';
+import type { CollectDirtyPagesRequest as _vcpud_v1_CollectDirtyPagesRequest, CollectDirtyPagesRequest__Output as _vcpud_v1_CollectDirtyPagesRequest__Output } from './vcpud/v1/CollectDirtyPagesRequest.js';
+import type { CollectDirtyPagesResponse as _vcpud_v1_CollectDirtyPagesResponse, CollectDirtyPagesResponse__Output as _vcpud_v1_CollectDirtyPagesResponse__Output } from './vcpud/v1/CollectDirtyPagesResponse.js';
+import type { ConsoleOutput as _vcpud_v1_ConsoleOutput, ConsoleOutput__Output as _vcpud_v1_ConsoleOutput__Output } from './vcpud/v1/ConsoleOutput.js';
+import type { CreateVmRequest as _vcpud_v1_CreateVmRequest, CreateVmRequest__Output as _vcpud_v1_CreateVmRequest__Output } from './vcpud/v1/CreateVmRequest.js';
+import type { CreateVmResponse as _vcpud_v1_CreateVmResponse, CreateVmResponse__Output as _vcpud_v1_CreateVmResponse__Output } from './vcpud/v1/CreateVmResponse.js';
+import type { DeleteVmRequest as _vcpud_v1_DeleteVmRequest, DeleteVmRequest__Output as _vcpud_v1_DeleteVmRequest__Output } from './vcpud/v1/DeleteVmRequest.js';
+import type { DeleteVmResponse as _vcpud_v1_DeleteVmResponse, DeleteVmResponse__Output as _vcpud_v1_DeleteVmResponse__Output } from './vcpud/v1/DeleteVmResponse.js';
+import type { DirtyPagesHead as _vcpud_v1_DirtyPagesHead, DirtyPagesHead__Output as _vcpud_v1_DirtyPagesHead__Output } from './vcpud/v1/DirtyPagesHead.js';
+import type { GetHostRequest as _vcpud_v1_GetHostRequest, GetHostRequest__Output as _vcpud_v1_GetHostRequest__Output } from './vcpud/v1/GetHostRequest.js';
+import type { GetHostResponse as _vcpud_v1_GetHostResponse, GetHostResponse__Output as _vcpud_v1_GetHostResponse__Output } from './vcpud/v1/GetHostResponse.js';
+import type { GetNestedStateRequest as _vcpud_v1_GetNestedStateRequest, GetNestedStateRequest__Output as _vcpud_v1_GetNestedStateRequest__Output } from './vcpud/v1/GetNestedStateRequest.js';
+import type { GetNestedStateResponse as _vcpud_v1_GetNestedStateResponse, GetNestedStateResponse__Output as _vcpud_v1_GetNestedStateResponse__Output } from './vcpud/v1/GetNestedStateResponse.js';
+import type { GetVcpuRequest as _vcpud_v1_GetVcpuRequest, GetVcpuRequest__Output as _vcpud_v1_GetVcpuRequest__Output } from './vcpud/v1/GetVcpuRequest.js';
+import type { GetVcpuResponse as _vcpud_v1_GetVcpuResponse, GetVcpuResponse__Output as _vcpud_v1_GetVcpuResponse__Output } from './vcpud/v1/GetVcpuResponse.js';
+import type { GetVcpuStateRequest as _vcpud_v1_GetVcpuStateRequest, GetVcpuStateRequest__Output as _vcpud_v1_GetVcpuStateRequest__Output } from './vcpud/v1/GetVcpuStateRequest.js';
+import type { GetVcpuStateResponse as _vcpud_v1_GetVcpuStateResponse, GetVcpuStateResponse__Output as _vcpud_v1_GetVcpuStateResponse__Output } from './vcpud/v1/GetVcpuStateResponse.js';
+import type { GetVmRequest as _vcpud_v1_GetVmRequest, GetVmRequest__Output as _vcpud_v1_GetVmRequest__Output } from './vcpud/v1/GetVmRequest.js';
+import type { GetVmResponse as _vcpud_v1_GetVmResponse, GetVmResponse__Output as _vcpud_v1_GetVmResponse__Output } from './vcpud/v1/GetVmResponse.js';
+import type { GetVmStateRequest as _vcpud_v1_GetVmStateRequest, GetVmStateRequest__Output as _vcpud_v1_GetVmStateRequest__Output } from './vcpud/v1/GetVmStateRequest.js';
+import type { GetVmStateResponse as _vcpud_v1_GetVmStateResponse, GetVmStateResponse__Output as _vcpud_v1_GetVmStateResponse__Output } from './vcpud/v1/GetVmStateResponse.js';
+import type { Host as _vcpud_v1_Host, Host__Output as _vcpud_v1_Host__Output } from './vcpud/v1/Host.js';
+import type { HostServiceClient as _vcpud_v1_HostServiceClient, HostServiceDefinition as _vcpud_v1_HostServiceDefinition } from './vcpud/v1/HostService.js';
+import type { KvmCapability as _vcpud_v1_KvmCapability, KvmCapability__Output as _vcpud_v1_KvmCapability__Output } from './vcpud/v1/KvmCapability.js';
+import type { ListVcpusRequest as _vcpud_v1_ListVcpusRequest, ListVcpusRequest__Output as _vcpud_v1_ListVcpusRequest__Output } from './vcpud/v1/ListVcpusRequest.js';
+import type { ListVcpusResponse as _vcpud_v1_ListVcpusResponse, ListVcpusResponse__Output as _vcpud_v1_ListVcpusResponse__Output } from './vcpud/v1/ListVcpusResponse.js';
+import type { ListVmsRequest as _vcpud_v1_ListVmsRequest, ListVmsRequest__Output as _vcpud_v1_ListVmsRequest__Output } from './vcpud/v1/ListVmsRequest.js';
+import type { ListVmsResponse as _vcpud_v1_ListVmsResponse, ListVmsResponse__Output as _vcpud_v1_ListVmsResponse__Output } from './vcpud/v1/ListVmsResponse.js';
+import type { MemoryRegion as _vcpud_v1_MemoryRegion, MemoryRegion__Output as _vcpud_v1_MemoryRegion__Output } from './vcpud/v1/MemoryRegion.js';
 import type { MemoryServiceClient as _vcpud_v1_MemoryServiceClient, MemoryServiceDefinition as _vcpud_v1_MemoryServiceDefinition } from './vcpud/v1/MemoryService.js';
+import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrValue__Output } from './vcpud/v1/MsrValue.js';
+import type { NestedCapability as _vcpud_v1_NestedCapability, NestedCapability__Output as _vcpud_v1_NestedCapability__Output } from './vcpud/v1/NestedCapability.js';
+import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from './vcpud/v1/NestedState.js';
+import type { NestedStateServiceClient as _vcpud_v1_NestedStateServiceClient, NestedStateServiceDefinition as _vcpud_v1_NestedStateServiceDefinition } from './vcpud/v1/NestedStateService.js';
+import type { NestedStateTarget as _vcpud_v1_NestedStateTarget, NestedStateTarget__Output as _vcpud_v1_NestedStateTarget__Output } from './vcpud/v1/NestedStateTarget.js';
+import type { NestedStateViolation as _vcpud_v1_NestedStateViolation, NestedStateViolation__Output as _vcpud_v1_NestedStateViolation__Output } from './vcpud/v1/NestedStateViolation.js';
+import type { PauseVmRequest as _vcpud_v1_PauseVmRequest, PauseVmRequest__Output as _vcpud_v1_PauseVmRequest__Output } from './vcpud/v1/PauseVmRequest.js';
+import type { PauseVmResponse as _vcpud_v1_PauseVmResponse, PauseVmResponse__Output as _vcpud_v1_PauseVmResponse__Output } from './vcpud/v1/PauseVmResponse.js';
 import type { ReadMemoryRequest as _vcpud_v1_ReadMemoryRequest, ReadMemoryRequest__Output as _vcpud_v1_ReadMemoryRequest__Output } from './vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse as _vcpud_v1_ReadMemoryResponse, ReadMemoryResponse__Output as _vcpud_v1_ReadMemoryResponse__Output } from './vcpud/v1/ReadMemoryResponse.js';
+import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _vcpud_v1_ResetRequest__Output } from './vcpud/v1/ResetRequest.js';
+import type { ResetResponse as _vcpud_v1_ResetResponse, ResetResponse__Output as _vcpud_v1_ResetResponse__Output } from './vcpud/v1/ResetResponse.js';
+import type { RunVmRequest as _vcpud_v1_RunVmRequest, RunVmRequest__Output as _vcpud_v1_RunVmRequest__Output } from './vcpud/v1/RunVmRequest.js';
+import type { RunVmResponse as _vcpud_v1_RunVmResponse, RunVmResponse__Output as _vcpud_v1_RunVmResponse__Output } from './vcpud/v1/RunVmResponse.js';
+import type { SetNestedStateRequest as _vcpud_v1_SetNestedStateRequest, SetNestedStateRequest__Output as _vcpud_v1_SetNestedStateRequest__Output } from './vcpud/v1/SetNestedStateRequest.js';
+import type { SetNestedStateResponse as _vcpud_v1_SetNestedStateResponse, SetNestedStateResponse__Output as _vcpud_v1_SetNestedStateResponse__Output } from './vcpud/v1/SetNestedStateResponse.js';
+import type { SetVcpuStateRequest as _vcpud_v1_SetVcpuStateRequest, SetVcpuStateRequest__Output as _vcpud_v1_SetVcpuStateRequest__Output } from './vcpud/v1/SetVcpuStateRequest.js';
+import type { SetVcpuStateResponse as _vcpud_v1_SetVcpuStateResponse, SetVcpuStateResponse__Output as _vcpud_v1_SetVcpuStateResponse__Output } from './vcpud/v1/SetVcpuStateResponse.js';
+import type { SetVmStateRequest as _vcpud_v1_SetVmStateRequest, SetVmStateRequest__Output as _vcpud_v1_SetVmStateRequest__Output } from './vcpud/v1/SetVmStateRequest.js';
+import type { SetVmStateResponse as _vcpud_v1_SetVmStateResponse, SetVmStateResponse__Output as _vcpud_v1_SetVmStateResponse__Output } from './vcpud/v1/SetVmStateResponse.js';
+import type { StartDirtyTrackingRequest as _vcpud_v1_StartDirtyTrackingRequest, StartDirtyTrackingRequest__Output as _vcpud_v1_StartDirtyTrackingRequest__Output } from './vcpud/v1/StartDirtyTrackingRequest.js';
+import type { StartDirtyTrackingResponse as _vcpud_v1_StartDirtyTrackingResponse, StartDirtyTrackingResponse__Output as _vcpud_v1_StartDirtyTrackingResponse__Output } from './vcpud/v1/StartDirtyTrackingResponse.js';
+import type { StopDirtyTrackingRequest as _vcpud_v1_StopDirtyTrackingRequest, StopDirtyTrackingRequest__Output as _vcpud_v1_StopDirtyTrackingRequest__Output } from './vcpud/v1/StopDirtyTrackingRequest.js';
+import type { StopDirtyTrackingResponse as _vcpud_v1_StopDirtyTrackingResponse, StopDirtyTrackingResponse__Output as _vcpud_v1_StopDirtyTrackingResponse__Output } from './vcpud/v1/StopDirtyTrackingResponse.js';
+import type { SvmNestedHeader as _vcpud_v1_SvmNestedHeader, SvmNestedHeader__Output as _vcpud_v1_SvmNestedHeader__Output } from './vcpud/v1/SvmNestedHeader.js';
+import type { ValidateNestedStateRequest as _vcpud_v1_ValidateNestedStateRequest, ValidateNestedStateRequest__Output as _vcpud_v1_ValidateNestedStateRequest__Output } from './vcpud/v1/ValidateNestedStateRequest.js';
+import type { ValidateNestedStateResponse as _vcpud_v1_ValidateNestedStateResponse, ValidateNestedStateResponse__Output as _vcpud_v1_ValidateNestedStateResponse__Output } from './vcpud/v1/ValidateNestedStateResponse.js';
+import type { Vcpu as _vcpud_v1_Vcpu, Vcpu__Output as _vcpud_v1_Vcpu__Output } from './vcpud/v1/Vcpu.js';
+import type { VcpuExit as _vcpud_v1_VcpuExit, VcpuExit__Output as _vcpud_v1_VcpuExit__Output } from './vcpud/v1/VcpuExit.js';
+import type { VcpuNestedState as _vcpud_v1_VcpuNestedState, VcpuNestedState__Output as _vcpud_v1_VcpuNestedState__Output } from './vcpud/v1/VcpuNestedState.js';
+import type { VcpuServiceClient as _vcpud_v1_VcpuServiceClient, VcpuServiceDefinition as _vcpud_v1_VcpuServiceDefinition } from './vcpud/v1/VcpuService.js';
+import type { VcpuState as _vcpud_v1_VcpuState, VcpuState__Output as _vcpud_v1_VcpuState__Output } from './vcpud/v1/VcpuState.js';
+import type { Vm as _vcpud_v1_Vm, Vm__Output as _vcpud_v1_Vm__Output } from './vcpud/v1/Vm.js';
+import type { VmDeleted as _vcpud_v1_VmDeleted, VmDeleted__Output as _vcpud_v1_VmDeleted__Output } from './vcpud/v1/VmDeleted.js';
+import type { VmServiceClient as _vcpud_v1_VmServiceClient, VmServiceDefinition as _vcpud_v1_VmServiceDefinition } from './vcpud/v1/VmService.js';
+import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from './vcpud/v1/VmState.js';
+import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Output } from './vcpud/v1/VmStop.js';
+import type { VmxNestedHeader as _vcpud_v1_VmxNestedHeader, VmxNestedHeader__Output as _vcpud_v1_VmxNestedHeader__Output } from './vcpud/v1/VmxNestedHeader.js';
+import type { WatchVmRequest as _vcpud_v1_WatchVmRequest, WatchVmRequest__Output as _vcpud_v1_WatchVmRequest__Output } from './vcpud/v1/WatchVmRequest.js';
+import type { WatchVmResponse as _vcpud_v1_WatchVmResponse, WatchVmResponse__Output as _vcpud_v1_WatchVmResponse__Output } from './vcpud/v1/WatchVmResponse.js';
 import type { WriteMemoryRequest as _vcpud_v1_WriteMemoryRequest, WriteMemoryRequest__Output as _vcpud_v1_WriteMemoryRequest__Output } from './vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse as _vcpud_v1_WriteMemoryResponse, WriteMemoryResponse__Output as _vcpud_v1_WriteMemoryResponse__Output } from './vcpud/v1/WriteMemoryResponse.js';
 
@@ -12,15 +83,111 @@ type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> 
 };
 
 export interface ProtoGrpcType {
+  google: {
+    protobuf: {
+      Duration: MessageTypeDefinition<_google_protobuf_Duration, _google_protobuf_Duration__Output>
+      Timestamp: MessageTypeDefinition<_google_protobuf_Timestamp, _google_protobuf_Timestamp__Output>
+    }
+  }
   vcpud: {
     v1: {
+      BatchGetNestedStatesRequest: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesRequest, _vcpud_v1_BatchGetNestedStatesRequest__Output>
+      BatchGetNestedStatesResponse: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesResponse, _vcpud_v1_BatchGetNestedStatesResponse__Output>
+      ByteRange: MessageTypeDefinition<_vcpud_v1_ByteRange, _vcpud_v1_ByteRange__Output>
+      CollectDirtyPagesRequest: MessageTypeDefinition<_vcpud_v1_CollectDirtyPagesRequest, _vcpud_v1_CollectDirtyPagesRequest__Output>
+      CollectDirtyPagesResponse: MessageTypeDefinition<_vcpud_v1_CollectDirtyPagesResponse, _vcpud_v1_CollectDirtyPagesResponse__Output>
+      ConsoleOutput: MessageTypeDefinition<_vcpud_v1_ConsoleOutput, _vcpud_v1_ConsoleOutput__Output>
+      CpuVendor: EnumTypeDefinition
+      CreateVmRequest: MessageTypeDefinition<_vcpud_v1_CreateVmRequest, _vcpud_v1_CreateVmRequest__Output>
+      CreateVmResponse: MessageTypeDefinition<_vcpud_v1_CreateVmResponse, _vcpud_v1_CreateVmResponse__Output>
+      DeleteVmRequest: MessageTypeDefinition<_vcpud_v1_DeleteVmRequest, _vcpud_v1_DeleteVmRequest__Output>
+      DeleteVmResponse: MessageTypeDefinition<_vcpud_v1_DeleteVmResponse, _vcpud_v1_DeleteVmResponse__Output>
+      DirtyPagesHead: MessageTypeDefinition<_vcpud_v1_DirtyPagesHead, _vcpud_v1_DirtyPagesHead__Output>
+      Driver: EnumTypeDefinition
+      GetHostRequest: MessageTypeDefinition<_vcpud_v1_GetHostRequest, _vcpud_v1_GetHostRequest__Output>
+      GetHostResponse: MessageTypeDefinition<_vcpud_v1_GetHostResponse, _vcpud_v1_GetHostResponse__Output>
+      GetNestedStateRequest: MessageTypeDefinition<_vcpud_v1_GetNestedStateRequest, _vcpud_v1_GetNestedStateRequest__Output>
+      GetNestedStateResponse: MessageTypeDefinition<_vcpud_v1_GetNestedStateResponse, _vcpud_v1_GetNestedStateResponse__Output>
+      GetVcpuRequest: MessageTypeDefinition<_vcpud_v1_GetVcpuRequest, _vcpud_v1_GetVcpuRequest__Output>
+      GetVcpuResponse: MessageTypeDefinition<_vcpud_v1_GetVcpuResponse, _vcpud_v1_GetVcpuResponse__Output>
+      GetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_GetVcpuStateRequest, _vcpud_v1_GetVcpuStateRequest__Output>
+      GetVcpuStateResponse: MessageTypeDefinition<_vcpud_v1_GetVcpuStateResponse, _vcpud_v1_GetVcpuStateResponse__Output>
+      GetVmRequest: MessageTypeDefinition<_vcpud_v1_GetVmRequest, _vcpud_v1_GetVmRequest__Output>
+      GetVmResponse: MessageTypeDefinition<_vcpud_v1_GetVmResponse, _vcpud_v1_GetVmResponse__Output>
+      GetVmStateRequest: MessageTypeDefinition<_vcpud_v1_GetVmStateRequest, _vcpud_v1_GetVmStateRequest__Output>
+      GetVmStateResponse: MessageTypeDefinition<_vcpud_v1_GetVmStateResponse, _vcpud_v1_GetVmStateResponse__Output>
+      Host: MessageTypeDefinition<_vcpud_v1_Host, _vcpud_v1_Host__Output>
+      /**
+       * HostService says what the host beneath can do: the first thing an orchestrator asks, on both sides of a move.
+       */
+      HostService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_HostServiceClient> & { service: _vcpud_v1_HostServiceDefinition }
+      KvmCapability: MessageTypeDefinition<_vcpud_v1_KvmCapability, _vcpud_v1_KvmCapability__Output>
+      ListVcpusRequest: MessageTypeDefinition<_vcpud_v1_ListVcpusRequest, _vcpud_v1_ListVcpusRequest__Output>
+      ListVcpusResponse: MessageTypeDefinition<_vcpud_v1_ListVcpusResponse, _vcpud_v1_ListVcpusResponse__Output>
+      ListVmsRequest: MessageTypeDefinition<_vcpud_v1_ListVmsRequest, _vcpud_v1_ListVmsRequest__Output>
+      ListVmsResponse: MessageTypeDefinition<_vcpud_v1_ListVmsResponse, _vcpud_v1_ListVmsResponse__Output>
+      MemoryRegion: MessageTypeDefinition<_vcpud_v1_MemoryRegion, _vcpud_v1_MemoryRegion__Output>
       /**
        * MemoryService moves guest memory. Both directions are streams under flow control: neither side holds more than a few chunks,
        * however large the guest. Memory of a running VM can be read and written too; what that is worth is the caller's to know.
        */
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_MemoryServiceClient> & { service: _vcpud_v1_MemoryServiceDefinition }
+      MsrValue: MessageTypeDefinition<_vcpud_v1_MsrValue, _vcpud_v1_MsrValue__Output>
+      NestedCapability: MessageTypeDefinition<_vcpud_v1_NestedCapability, _vcpud_v1_NestedCapability__Output>
+      NestedState: MessageTypeDefinition<_vcpud_v1_NestedState, _vcpud_v1_NestedState__Output>
+      NestedStateFlag: EnumTypeDefinition
+      NestedStateFormat: EnumTypeDefinition
+      /**
+       * NestedStateService gets, sets and resets what KVM holds of a guest that runs guests of its own: whether a vCPU is in L2, with
+       * which VMCB or VMCS, and what is pending between L1 and L2. L2's registers are ordinary vCPU state: see VcpuService.
+       */
+      NestedStateService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_NestedStateServiceClient> & { service: _vcpud_v1_NestedStateServiceDefinition }
+      NestedStateTarget: MessageTypeDefinition<_vcpud_v1_NestedStateTarget, _vcpud_v1_NestedStateTarget__Output>
+      NestedStateViolation: MessageTypeDefinition<_vcpud_v1_NestedStateViolation, _vcpud_v1_NestedStateViolation__Output>
+      PauseVmRequest: MessageTypeDefinition<_vcpud_v1_PauseVmRequest, _vcpud_v1_PauseVmRequest__Output>
+      PauseVmResponse: MessageTypeDefinition<_vcpud_v1_PauseVmResponse, _vcpud_v1_PauseVmResponse__Output>
       ReadMemoryRequest: MessageTypeDefinition<_vcpud_v1_ReadMemoryRequest, _vcpud_v1_ReadMemoryRequest__Output>
       ReadMemoryResponse: MessageTypeDefinition<_vcpud_v1_ReadMemoryResponse, _vcpud_v1_ReadMemoryResponse__Output>
+      ResetRequest: MessageTypeDefinition<_vcpud_v1_ResetRequest, _vcpud_v1_ResetRequest__Output>
+      ResetResponse: MessageTypeDefinition<_vcpud_v1_ResetResponse, _vcpud_v1_ResetResponse__Output>
+      RunVmRequest: MessageTypeDefinition<_vcpud_v1_RunVmRequest, _vcpud_v1_RunVmRequest__Output>
+      RunVmResponse: MessageTypeDefinition<_vcpud_v1_RunVmResponse, _vcpud_v1_RunVmResponse__Output>
+      SetNestedStateRequest: MessageTypeDefinition<_vcpud_v1_SetNestedStateRequest, _vcpud_v1_SetNestedStateRequest__Output>
+      SetNestedStateResponse: MessageTypeDefinition<_vcpud_v1_SetNestedStateResponse, _vcpud_v1_SetNestedStateResponse__Output>
+      SetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_SetVcpuStateRequest, _vcpud_v1_SetVcpuStateRequest__Output>
+      SetVcpuStateResponse: MessageTypeDefinition<_vcpud_v1_SetVcpuStateResponse, _vcpud_v1_SetVcpuStateResponse__Output>
+      SetVmStateRequest: MessageTypeDefinition<_vcpud_v1_SetVmStateRequest, _vcpud_v1_SetVmStateRequest__Output>
+      SetVmStateResponse: MessageTypeDefinition<_vcpud_v1_SetVmStateResponse, _vcpud_v1_SetVmStateResponse__Output>
+      StartDirtyTrackingRequest: MessageTypeDefinition<_vcpud_v1_StartDirtyTrackingRequest, _vcpud_v1_StartDirtyTrackingRequest__Output>
+      StartDirtyTrackingResponse: MessageTypeDefinition<_vcpud_v1_StartDirtyTrackingResponse, _vcpud_v1_StartDirtyTrackingResponse__Output>
+      StopDirtyTrackingRequest: MessageTypeDefinition<_vcpud_v1_StopDirtyTrackingRequest, _vcpud_v1_StopDirtyTrackingRequest__Output>
+      StopDirtyTrackingResponse: MessageTypeDefinition<_vcpud_v1_StopDirtyTrackingResponse, _vcpud_v1_StopDirtyTrackingResponse__Output>
+      SvmNestedHeader: MessageTypeDefinition<_vcpud_v1_SvmNestedHeader, _vcpud_v1_SvmNestedHeader__Output>
+      ValidateNestedStateRequest: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateRequest, _vcpud_v1_ValidateNestedStateRequest__Output>
+      ValidateNestedStateResponse: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateResponse, _vcpud_v1_ValidateNestedStateResponse__Output>
+      Vcpu: MessageTypeDefinition<_vcpud_v1_Vcpu, _vcpud_v1_Vcpu__Output>
+      VcpuExit: MessageTypeDefinition<_vcpud_v1_VcpuExit, _vcpud_v1_VcpuExit__Output>
+      VcpuNestedState: MessageTypeDefinition<_vcpud_v1_VcpuNestedState, _vcpud_v1_VcpuNestedState__Output>
+      VcpuRunState: EnumTypeDefinition
+      /**
+       * VcpuService reads and writes everything that one vCPU holds. To move a whole VM, VmService.GetVmState takes all vCPUs from one
+       * stop.
+       */
+      VcpuService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_VcpuServiceClient> & { service: _vcpud_v1_VcpuServiceDefinition }
+      VcpuState: MessageTypeDefinition<_vcpud_v1_VcpuState, _vcpud_v1_VcpuState__Output>
+      Vm: MessageTypeDefinition<_vcpud_v1_Vm, _vcpud_v1_Vm__Output>
+      VmDeleted: MessageTypeDefinition<_vcpud_v1_VmDeleted, _vcpud_v1_VmDeleted__Output>
+      VmRunState: EnumTypeDefinition
+      /**
+       * VmService makes, runs, pauses and deletes VMs that vcpud owns, and moves what a VM holds beside its memory.
+       */
+      VmService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_VmServiceClient> & { service: _vcpud_v1_VmServiceDefinition }
+      VmState: MessageTypeDefinition<_vcpud_v1_VmState, _vcpud_v1_VmState__Output>
+      VmStop: MessageTypeDefinition<_vcpud_v1_VmStop, _vcpud_v1_VmStop__Output>
+      VmStopReason: EnumTypeDefinition
+      VmxNestedHeader: MessageTypeDefinition<_vcpud_v1_VmxNestedHeader, _vcpud_v1_VmxNestedHeader__Output>
+      WatchVmRequest: MessageTypeDefinition<_vcpud_v1_WatchVmRequest, _vcpud_v1_WatchVmRequest__Output>
+      WatchVmResponse: MessageTypeDefinition<_vcpud_v1_WatchVmResponse, _vcpud_v1_WatchVmResponse__Output>
       WriteMemoryRequest: MessageTypeDefinition<_vcpud_v1_WriteMemoryRequest, _vcpud_v1_WriteMemoryRequest__Output>
       WriteMemoryResponse: MessageTypeDefinition<_vcpud_v1_WriteMemoryResponse, _vcpud_v1_WriteMemoryResponse__Output>
     }

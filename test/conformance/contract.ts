@@ -108,6 +108,7 @@ const byName = (rpc: string): Named => ({ rpc, field: 'name', request: (name) =>
 
 const VM_NAMED: readonly Named[] = [
   ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState'].map(byName),
+  ...['StartDirtyTracking', 'CollectDirtyPages', 'StopDirtyTracking'].map(byName),
   { rpc: 'SetVmState', field: 'name', request: (name, { stillState }) => ({ name, state: stillState }) },
   { rpc: 'ListVcpus', field: 'parent', request: (parent) => ({ parent }) },
   { rpc: 'BatchGetNestedStates', field: 'parent', request: (parent) => ({ parent }) },
@@ -318,6 +319,22 @@ const MEMORY: readonly Wrong[] = [
     what: 'chunks of more than 2 MiB',
     calls: onStill({ gpa: 0, sizeBytes: 1, chunkBytes: 2 * 1024 * 1024 + 1 }),
     ...invalid('CHUNK_BYTES_OUT_OF_RANGE', 'chunk_bytes'),
+  },
+  {
+    rpc: 'CollectDirtyPages',
+    what: 'chunks of less than a page, and of more than 2 MiB',
+    calls: ({ still }) =>
+      [1, 4095, 2 * 1024 * 1024 + 1].map((chunkBytes) => ({ name: vmOf(still), chunkBytes })),
+    ...invalid('CHUNK_BYTES_OUT_OF_RANGE', 'chunk_bytes'),
+  },
+  {
+    rpc: 'CollectDirtyPages',
+    what: 'a VM that is not tracked',
+    calls: onStill({}),
+    code: 'FAILED_PRECONDITION',
+    reason: 'DIRTY_TRACKING_OFF',
+    subject: 'vms/still',
+    metadata: { vm: 'still' },
   },
   {
     rpc: 'WriteMemory',

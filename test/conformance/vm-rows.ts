@@ -1,6 +1,7 @@
 // What goes well: VMs made, listed, watched and deleted; lists by pages; memory written and read; whole states given back.
 // And calls that a VM's end meets on their way.
 
+import type { CollectDirtyPagesRequest } from '../../protos/gen/vcpud/v1/CollectDirtyPagesRequest.js';
 import type { Bench } from './bench.js';
 import { contractWorld } from './contract-world.js';
 import { withNested } from './facing.js';
@@ -17,6 +18,20 @@ async function create(bench: Bench, what: string, sizeBytes = PAGE): Promise<{ i
   const id = bench.ground.vmId(what);
   await bench.client.vm.CreateVm({ vmId: id, vm: { memoryRegions: [{ gpa: 0, sizeBytes }] } });
   return { id, name: `vms/${id}` };
+}
+
+/** A whole collect: how many pages its head says, and its pieces as text. */
+async function collected(
+  bench: Bench,
+  request: CollectDirtyPagesRequest,
+): Promise<{ readonly pages: number; readonly pieces: readonly string[] }> {
+  let pages = -1;
+  const pieces: string[] = [];
+  for await (const { head, gpa, data, zeroBytes } of bench.client.collectDirtyPages(request)) {
+    if (head !== null && head !== undefined) pages = Number(head.pageCount);
+    else pieces.push(`${gpa}: ${data?.length ?? `${zeroBytes} zeroes`}`);
+  }
+  return { pages, pieces };
 }
 
 export const VM_ROWS: readonly Row[] = [
@@ -116,6 +131,52 @@ export const VM_ROWS: readonly Row[] = [
       const same = held.subarray(first, last).equals(data) ? 'as written' : 'otherwise';
       const none = zeroes > 0 ? '' : ', none of them as zero_bytes';
       return `${writtenBytes} written; ${first} zeroes, ${last - first} bytes ${same}, ${size - last} zeroes${none}`;
+    },
+  },
+  {
+    group: GROUP,
+    name: 'dirty pages: written, collected once, again where they are said not to have arrived, none after',
+    expected: () => 'true; 0; 4096: 4096, 8192: 4096 zeroes, 1044480: 4096; the same; none; false',
+    run: async (bench) => {
+      const { name } = await create(bench, 'dirty', MIB);
+      const data = Buffer.alloc(PAGE, 0x5c);
+      await bench.client.writeMemory([{ name, gpa: 2 * PAGE, data }]);
+      const { vm: on } = await bench.client.memory.StartDirtyTracking({ name });
+      const first = await collected(bench, { name });
+      // A page, one that becomes zero, the last byte there is; and a hole, which zeroes leave as it is.
+      await bench.client.writeMemory([
+        { name, gpa: PAGE, data },
+        { gpa: 2 * PAGE, zeroBytes: 2 * PAGE },
+        { gpa: MIB - 1, data: data.subarray(0, 1) },
+      ]);
+      const second = await collected(bench, { name });
+      const again = await collected(bench, { name, resend: true });
+      const none = await collected(bench, { name });
+      const { vm: off } = await bench.client.memory.StopDirtyTracking({ name });
+      const pieces = second.pieces.join(', ');
+      const same = again.pieces.join(', ') === pieces ? 'the same' : again.pieces.join(', ');
+      return `${on?.dirtyTracking}; ${first.pages}; ${pieces}; ${same}; ${none.pieces.join() || 'none'}; ${off?.dirtyTracking}`;
+    },
+  },
+  {
+    group: GROUP,
+    name: 'dirty pages: a collect that was cancelled has taken none, a second one at a time is refused',
+    expected: () => 'ABORTED COLLECT_UNDER_WAY; 4096 pages',
+    run: async (bench) => {
+      const bytes = 16 * MIB;
+      const { name } = await create(bench, 'dirty-cancelled', bytes);
+      await bench.client.memory.StartDirtyTracking({ name });
+      await bench.client.writeMemory(
+        Array.from({ length: bytes / MIB }, (_, i) => ({ name, gpa: i * MIB, data: Buffer.alloc(MIB, 1) })),
+      );
+      let second = 'not asked';
+      // By chunks of which a client that stands still takes few.
+      for await (const { head } of bench.client.collectDirtyPages({ name, chunkBytes: 65_536 })) {
+        if (head === null || head === undefined) break; // cancels
+        second = await answerOf(collected(bench, { name }));
+      }
+      const { pages } = await collected(bench, { name, rangesOnly: true });
+      return `${second}; ${pages} pages`;
     },
   },
   {

@@ -100,6 +100,7 @@ const byName = (rpc: string): Named => ({ rpc, field: 'name', request: (name) =>
 
 const VM_NAMED: readonly Named[] = [
   ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState'].map(byName),
+  ...['StartDirtyTracking', 'CollectDirtyPages', 'StopDirtyTracking'].map(byName),
   { rpc: 'SetVmState', field: 'name', request: (name, { still }) => ({ name, state: still }) },
   { rpc: 'ListVcpus', field: 'parent', request: (parent) => ({ parent }) },
   { rpc: 'BatchGetNestedStates', field: 'parent', request: (parent) => ({ parent }) },
@@ -345,6 +346,18 @@ const MEMORY_ROWS: readonly Row[] = [
     code: 'INVALID_ARGUMENT',
     reason: 'CHUNK_BYTES_OUT_OF_RANGE',
     field: 'chunk_bytes',
+  },
+  {
+    ...memoryRow('CollectDirtyPages', 'chunks of less than a page', { name, chunkBytes: 4095 }),
+    code: 'INVALID_ARGUMENT',
+    reason: 'CHUNK_BYTES_OUT_OF_RANGE',
+    field: 'chunk_bytes',
+  },
+  {
+    ...memoryRow('CollectDirtyPages', 'a VM that is not tracked', { name }),
+    code: 'FAILED_PRECONDITION',
+    reason: 'DIRTY_TRACKING_OFF',
+    subject: name,
   },
   {
     ...memoryRow('WriteMemory', 'another name in a later message', [
@@ -789,6 +802,8 @@ const SETS = new Set(['SetNestedState', 'SetVcpuState', 'SetVmState']);
 const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   NESTED_NOT_SUPPORTED: 'without-nesting/',
   VM_DELETED: 'lifecycle.test.ts',
+  COLLECT_UNDER_WAY: 'dirty.test.ts',
+  DIRTY_TRACKING_STOPPED: 'dirty.test.ts',
   KERNEL_REJECTED: 'unit/errors/refusals.test.ts: no state is known that brings it about',
   GUESTS_NOT_RUN: 'conformance/, on the model driver',
   HOST_RESOURCES: 'leaks.test.ts',

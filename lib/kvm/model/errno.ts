@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 const { errno } = constants;
 
 export const EINVAL = -errno.EINVAL;
+export const ENOENT = -errno.ENOENT;
 export const E2BIG = -errno.E2BIG;
 export const EEXIST = -errno.EEXIST;
 export const ENXIO = -errno.ENXIO;

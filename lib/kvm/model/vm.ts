@@ -3,27 +3,39 @@
 // pointers and the like.
 
 import { viewOf } from '../../os/libc.js';
-import { KVM, SIZE } from '../abi.js';
+import {
+  CLEAR_DIRTY_LOG_LAYOUT,
+  DIRTY_LOG_LAYOUT,
+  KVM,
+  MEMORY_REGION_FLAGS,
+  MEMORY_REGION_LAYOUT,
+  SIZE,
+} from '../abi.js';
 import type { VcpuPort, VmPort } from '../port.js';
 import type { CpuidTables } from './cpuid.js';
-import { EEXIST, EINVAL, ENOTTY, ENXIO } from './errno.js';
+import { EEXIST, EINVAL, ENOENT, ENOTTY, ENXIO } from './errno.js';
 import type { ModelHost } from './model-host.js';
 import { ModelClock } from './time.js';
 import { answer, ModelVcpu } from './vcpu.js';
 
 /** KVM_CAP_* of KVM_ENABLE_CAP. */
-const CAP = { EXCEPTION_PAYLOAD: 164, MAX_VCPU_ID: 128, TRIPLE_FAULT_EVENT: 218 } as const;
+const CAP = {
+  EXCEPTION_PAYLOAD: 164,
+  MANUAL_DIRTY_LOG_PROTECT2: 168,
+  MAX_VCPU_ID: 128,
+  TRIPLE_FAULT_EVENT: 218,
+} as const;
 const PAGE = 4096n;
 
-/** struct kvm_userspace_memory_region. */
-const REGION = { slot: 0, flags: 4, gpa: 8, bytes: 16, address: 24 } as const;
-const REGION_FLAGS = 3; // KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY
+const REGION = MEMORY_REGION_LAYOUT;
+const { LOG_DIRTY_PAGES, READONLY } = MEMORY_REGION_FLAGS;
 const USER_SLOTS = 32764;
 
 interface Region {
   readonly gpa: bigint;
   readonly bytes: bigint;
   readonly address: bigint;
+  readonly flags: number;
 }
 
 type Handler = (vm: ModelVm, buffer: Buffer, number: number) => number;
@@ -32,6 +44,8 @@ type Handler = (vm: ModelVm, buffer: Buffer, number: number) => number;
 const HANDLERS: ReadonlyMap<number, Handler> = new Map<number, Handler>([
   [KVM.CHECK_EXTENSION, ({ host }, _buffer, capability) => host.capabilities.get(capability) ?? 0],
   [KVM.SET_USER_MEMORY_REGION, setMemoryRegion],
+  [KVM.GET_DIRTY_LOG, getDirtyLog],
+  [KVM.CLEAR_DIRTY_LOG, clearDirtyLog],
   // Both matter to Intel's real mode alone, which needs a guest that runs.
   [KVM.SET_TSS_ADDR, (_vm, _buffer, gpa) => (gpa > 0xffff_d000 ? EINVAL : 0)],
   [KVM.SET_IDENTITY_MAP_ADDR, ({ vcpus }) => (vcpus.size > 0 ? EINVAL : 0)],
@@ -121,17 +135,51 @@ function setMemoryRegion({ regions }: ModelVm, buffer: Buffer): number {
   const gpa = buffer.readBigUInt64LE(REGION.gpa);
   const bytes = buffer.readBigUInt64LE(REGION.bytes);
   const address = buffer.readBigUInt64LE(REGION.address);
+  const flags = buffer.readUInt32LE(REGION.flags);
   const former = regions.get(slot);
-  if ((buffer.readUInt32LE(REGION.flags) & ~REGION_FLAGS) !== 0) return EINVAL;
+  if ((flags & ~(LOG_DIRTY_PAGES | READONLY)) !== 0) return EINVAL;
   if ([gpa, bytes, address].some((value) => value % PAGE !== 0n) || slot >= USER_SLOTS) return EINVAL;
   if (gpa + bytes > 0xffff_ffff_ffff_ffffn) return EINVAL;
   if (bytes === 0n) return regions.delete(slot) ? 0 : EINVAL;
   if (former !== undefined && (former.address !== address || former.bytes !== bytes)) return EINVAL;
+  if (former !== undefined && ((former.flags ^ flags) & READONLY) !== 0) return EINVAL;
   for (const [other, region] of regions) {
     if (other !== slot && gpa < region.gpa + region.bytes && region.gpa < gpa + bytes) return EEXIST;
   }
-  regions.set(slot, { gpa, bytes, address });
+  regions.set(slot, { gpa, bytes, address, flags });
   return 0;
+}
+
+/** KVM's bitmaps are in words of 64 pages. */
+const PAGES_A_WORD = 64n;
+
+/** The region of that slot, if its log is kept. */
+function loggedRegion({ regions }: ModelVm, slot: number): Region | undefined {
+  const region = regions.get(slot);
+  return region === undefined || (region.flags & LOG_DIRTY_PAGES) === 0 ? undefined : region;
+}
+
+/** kvm_get_dirty_log: no page is dirty, as no guest runs. */
+function getDirtyLog(vm: ModelVm, buffer: Buffer): number {
+  const slot = buffer.readUInt32LE(DIRTY_LOG_LAYOUT.slot);
+  if (slot >= USER_SLOTS) return EINVAL;
+  const region = loggedRegion(vm, slot);
+  if (region === undefined) return ENOENT;
+  const words = (region.bytes / PAGE + PAGES_A_WORD - 1n) / PAGES_A_WORD;
+  viewOf(Number(buffer.readBigUInt64LE(DIRTY_LOG_LAYOUT.bitmap)), 8 * Number(words)).fill(0);
+  return 0;
+}
+
+/** kvm_clear_dirty_log_protect. */
+function clearDirtyLog(vm: ModelVm, buffer: Buffer): number {
+  const slot = buffer.readUInt32LE(CLEAR_DIRTY_LOG_LAYOUT.slot);
+  const first = buffer.readBigUInt64LE(CLEAR_DIRTY_LOG_LAYOUT.firstPage);
+  const count = BigInt(buffer.readUInt32LE(CLEAR_DIRTY_LOG_LAYOUT.pages));
+  if (slot >= USER_SLOTS || first % PAGES_A_WORD !== 0n) return EINVAL;
+  const region = loggedRegion(vm, slot);
+  if (region === undefined) return ENOENT;
+  const rest = region.bytes / PAGE - first;
+  return rest < 0n || count > rest || (count < rest && count % PAGES_A_WORD !== 0n) ? EINVAL : 0;
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -264,7 +312,12 @@ function enableCap(vm: ModelVm, buffer: Buffer): number {
     case CAP.TRIPLE_FAULT_EVENT:
       vm.tripleFaultEvent = on;
       return 0;
+    case CAP.MANUAL_DIRTY_LOG_PROTECT2:
+      return manualProtectOptions(buffer.readBigUInt64LE(ENABLE_CAP.argument)) ? 0 : EINVAL;
     default:
       return EINVAL;
   }
 }
+
+/** KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, and KVM_DIRTY_LOG_INITIALLY_SET, which goes with it alone. */
+const manualProtectOptions = (options: bigint): boolean => options < 4n && options !== 2n;

@@ -397,6 +397,7 @@ describe('--json', () => {
         driver: 'DRIVER_NATIVE',
         createTime: '2026-01-01T00:00:00.120Z',
         updateTime: '2026-01-01T00:00:00.120Z',
+        dirtyTracking: false,
       },
     });
     expect(await json('vm', 'delete', 'web')).toEqual({});
@@ -423,6 +424,18 @@ describe('--json', () => {
     expect(await lines('memory', 'read', 'web', '--gpa', '0x1000', '--size', '64')).toEqual([
       { gpa: '4096', data: Buffer.from('sixteen byte row!').toString('base64') },
       { gpa: '4113', zeroBytes: '47' },
+    ]);
+    const page = Buffer.alloc(4096, 7).toString('base64');
+    expect(await lines('memory', 'collect-dirty', 'web')).toEqual([
+      { gpa: '0', head: { round: '1', pageCount: '3' } },
+      { gpa: '4096', data: page },
+      { gpa: '8192', zeroBytes: '4096' },
+      { gpa: '4294901760', data: page },
+    ]);
+    expect(await lines('memory', 'collect-dirty', 'web', '--ranges')).toEqual([
+      { gpa: '0', head: { round: '1', pageCount: '3' } },
+      { gpa: '4096', rangeBytes: '8192' },
+      { gpa: '4294901760', rangeBytes: '4096' },
     ]);
     const out = file('ram');
     expect(await json('memory', 'read', 'web', '--gpa', '0x1000', '--size', '64', '--out', out)).toEqual({
@@ -521,6 +534,31 @@ describe('guest memory', () => {
         '*\n',
         '0000000000001040\n',
       ].join(''),
+    );
+  });
+
+  test('is tracked: its dirty pages come as ranges, without what they hold', async () => {
+    expect((await ctl(['memory', 'start-tracking', 'web'])).out).toBe(
+      'vms/web: written pages are kept until they are collected\n',
+    );
+    const { out } = await ctl(['memory', 'collect-dirty', 'web', '--resend']);
+    expect(out).toBe(
+      [
+        'GPA         SIZE\n',
+        '0x1000      8 KiB (8192 bytes)\n',
+        '0xffff0000  4 KiB (4096 bytes)\n',
+        '\n3 dirty pages of vms/web collected\n',
+      ].join(''),
+    );
+    expect(vcpud.calls.at(-1)?.requests).toMatchObject([{ name: 'vms/web', rangesOnly: true, resend: true }]);
+    vcpud.on('MemoryService/CollectDirtyPages', () => stream({ head: { round: 2, pageCount: 0 } }));
+    expect((await ctl(['memory', 'collect-dirty', 'web'])).out).toBe('0 dirty pages of vms/web collected\n');
+    expect((await ctl(['memory', 'stop-tracking', 'web'])).out).toBe(
+      'vms/web: written pages are not kept any more\n',
+    );
+    vcpud.on('VmService/GetVm', () => ({ vm: { ...WEB, dirtyTracking: true } }));
+    expect((await ctl(['vm', 'get', 'web'])).out).toContain(
+      '\ntracking  written pages are kept until they are collected\n',
     );
   });
 
@@ -719,6 +757,11 @@ describe('failures', () => {
       what: 'a memory write',
       args: ['memory', 'write', 'web', '--gpa', '0', '--in', '-'],
       rpc: 'MemoryService/WriteMemory',
+    },
+    {
+      what: 'a collect of dirty pages',
+      args: ['memory', 'collect-dirty', 'web'],
+      rpc: 'MemoryService/CollectDirtyPages',
     },
     { what: 'a watch that never begins', args: ['vm', 'watch', 'web'], rpc: 'VmService/WatchVm' },
   ])('$what without an answer ends with --timeout', async ({ args, rpc }) => {

@@ -223,6 +223,16 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   'MemoryService/ReadMemory': () =>
     stream({ gpa: 0x1000, data: Buffer.from('sixteen byte row!') }, { gpa: 0x1011, zeroBytes: 47 }),
   'MemoryService/WriteMemory': () => ({ writtenBytes: '64' }),
+  'MemoryService/StartDirtyTracking': () => ({ vm: { ...WEB, dirtyTracking: true } }),
+  'MemoryService/CollectDirtyPages': ([request]) => {
+    const { rangesOnly } = request as { rangesOnly: boolean };
+    const head = { head: { round: 1, pageCount: 3 } };
+    if (rangesOnly)
+      return stream(head, { gpa: 0x1000, rangeBytes: 8192 }, { gpa: 0xffff0000, rangeBytes: 4096 });
+    const data = Buffer.alloc(4096, 7);
+    return stream(head, { gpa: 0x1000, data }, { gpa: 0x2000, zeroBytes: 4096 }, { gpa: 0xffff0000, data });
+  },
+  'MemoryService/StopDirtyTracking': () => ({ vm: WEB }),
   'NestedStateService/GetNestedState': () => ({ nestedState: NESTED, ...STOP }),
   'NestedStateService/SetNestedState': () => ({ nestedState: NESTED, ignored: [] }),
   'NestedStateService/ValidateNestedState': () => ({

@@ -13,6 +13,8 @@ describe('request numbers', () => {
     ['CHECK_EXTENSION', 0xae03],
     ['CREATE_VCPU', 0xae41],
     ['SET_USER_MEMORY_REGION', 0x4020ae46],
+    ['GET_DIRTY_LOG', 0x4010ae42],
+    ['CLEAR_DIRTY_LOG', 0xc018aec0],
     ['RUN', 0xae80],
     ['GET_REGS', 0x8090ae81],
     ['SET_REGS', 0x4090ae82],
