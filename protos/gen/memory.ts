@@ -29,6 +29,7 @@ import type { GetVmStateResponse as _vcpud_v1_GetVmStateResponse, GetVmStateResp
 import type { Host as _vcpud_v1_Host, Host__Output as _vcpud_v1_Host__Output } from './vcpud/v1/Host.js';
 import type { HostServiceClient as _vcpud_v1_HostServiceClient, HostServiceDefinition as _vcpud_v1_HostServiceDefinition } from './vcpud/v1/HostService.js';
 import type { KvmCapability as _vcpud_v1_KvmCapability, KvmCapability__Output as _vcpud_v1_KvmCapability__Output } from './vcpud/v1/KvmCapability.js';
+import type { LinuxBoot as _vcpud_v1_LinuxBoot, LinuxBoot__Output as _vcpud_v1_LinuxBoot__Output } from './vcpud/v1/LinuxBoot.js';
 import type { ListVcpusRequest as _vcpud_v1_ListVcpusRequest, ListVcpusRequest__Output as _vcpud_v1_ListVcpusRequest__Output } from './vcpud/v1/ListVcpusRequest.js';
 import type { ListVcpusResponse as _vcpud_v1_ListVcpusResponse, ListVcpusResponse__Output as _vcpud_v1_ListVcpusResponse__Output } from './vcpud/v1/ListVcpusResponse.js';
 import type { ListVmsRequest as _vcpud_v1_ListVmsRequest, ListVmsRequest__Output as _vcpud_v1_ListVmsRequest__Output } from './vcpud/v1/ListVmsRequest.js';
@@ -43,12 +44,14 @@ import type { NestedStateTarget as _vcpud_v1_NestedStateTarget, NestedStateTarge
 import type { NestedStateViolation as _vcpud_v1_NestedStateViolation, NestedStateViolation__Output as _vcpud_v1_NestedStateViolation__Output } from './vcpud/v1/NestedStateViolation.js';
 import type { PauseVmRequest as _vcpud_v1_PauseVmRequest, PauseVmRequest__Output as _vcpud_v1_PauseVmRequest__Output } from './vcpud/v1/PauseVmRequest.js';
 import type { PauseVmResponse as _vcpud_v1_PauseVmResponse, PauseVmResponse__Output as _vcpud_v1_PauseVmResponse__Output } from './vcpud/v1/PauseVmResponse.js';
+import type { PcState as _vcpud_v1_PcState, PcState__Output as _vcpud_v1_PcState__Output } from './vcpud/v1/PcState.js';
 import type { ReadMemoryRequest as _vcpud_v1_ReadMemoryRequest, ReadMemoryRequest__Output as _vcpud_v1_ReadMemoryRequest__Output } from './vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse as _vcpud_v1_ReadMemoryResponse, ReadMemoryResponse__Output as _vcpud_v1_ReadMemoryResponse__Output } from './vcpud/v1/ReadMemoryResponse.js';
 import type { ResetRequest as _vcpud_v1_ResetRequest, ResetRequest__Output as _vcpud_v1_ResetRequest__Output } from './vcpud/v1/ResetRequest.js';
 import type { ResetResponse as _vcpud_v1_ResetResponse, ResetResponse__Output as _vcpud_v1_ResetResponse__Output } from './vcpud/v1/ResetResponse.js';
 import type { RunVmRequest as _vcpud_v1_RunVmRequest, RunVmRequest__Output as _vcpud_v1_RunVmRequest__Output } from './vcpud/v1/RunVmRequest.js';
 import type { RunVmResponse as _vcpud_v1_RunVmResponse, RunVmResponse__Output as _vcpud_v1_RunVmResponse__Output } from './vcpud/v1/RunVmResponse.js';
+import type { SerialPortState as _vcpud_v1_SerialPortState, SerialPortState__Output as _vcpud_v1_SerialPortState__Output } from './vcpud/v1/SerialPortState.js';
 import type { SetNestedStateRequest as _vcpud_v1_SetNestedStateRequest, SetNestedStateRequest__Output as _vcpud_v1_SetNestedStateRequest__Output } from './vcpud/v1/SetNestedStateRequest.js';
 import type { SetNestedStateResponse as _vcpud_v1_SetNestedStateResponse, SetNestedStateResponse__Output as _vcpud_v1_SetNestedStateResponse__Output } from './vcpud/v1/SetNestedStateResponse.js';
 import type { SetVcpuStateRequest as _vcpud_v1_SetVcpuStateRequest, SetVcpuStateRequest__Output as _vcpud_v1_SetVcpuStateRequest__Output } from './vcpud/v1/SetVcpuStateRequest.js';
@@ -69,12 +72,15 @@ import type { VcpuServiceClient as _vcpud_v1_VcpuServiceClient, VcpuServiceDefin
 import type { VcpuState as _vcpud_v1_VcpuState, VcpuState__Output as _vcpud_v1_VcpuState__Output } from './vcpud/v1/VcpuState.js';
 import type { Vm as _vcpud_v1_Vm, Vm__Output as _vcpud_v1_Vm__Output } from './vcpud/v1/Vm.js';
 import type { VmDeleted as _vcpud_v1_VmDeleted, VmDeleted__Output as _vcpud_v1_VmDeleted__Output } from './vcpud/v1/VmDeleted.js';
+import type { VmMigration as _vcpud_v1_VmMigration, VmMigration__Output as _vcpud_v1_VmMigration__Output } from './vcpud/v1/VmMigration.js';
 import type { VmServiceClient as _vcpud_v1_VmServiceClient, VmServiceDefinition as _vcpud_v1_VmServiceDefinition } from './vcpud/v1/VmService.js';
 import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from './vcpud/v1/VmState.js';
 import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Output } from './vcpud/v1/VmStop.js';
 import type { VmxNestedHeader as _vcpud_v1_VmxNestedHeader, VmxNestedHeader__Output as _vcpud_v1_VmxNestedHeader__Output } from './vcpud/v1/VmxNestedHeader.js';
 import type { WatchVmRequest as _vcpud_v1_WatchVmRequest, WatchVmRequest__Output as _vcpud_v1_WatchVmRequest__Output } from './vcpud/v1/WatchVmRequest.js';
 import type { WatchVmResponse as _vcpud_v1_WatchVmResponse, WatchVmResponse__Output as _vcpud_v1_WatchVmResponse__Output } from './vcpud/v1/WatchVmResponse.js';
+import type { WriteConsoleRequest as _vcpud_v1_WriteConsoleRequest, WriteConsoleRequest__Output as _vcpud_v1_WriteConsoleRequest__Output } from './vcpud/v1/WriteConsoleRequest.js';
+import type { WriteConsoleResponse as _vcpud_v1_WriteConsoleResponse, WriteConsoleResponse__Output as _vcpud_v1_WriteConsoleResponse__Output } from './vcpud/v1/WriteConsoleResponse.js';
 import type { WriteMemoryRequest as _vcpud_v1_WriteMemoryRequest, WriteMemoryRequest__Output as _vcpud_v1_WriteMemoryRequest__Output } from './vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse as _vcpud_v1_WriteMemoryResponse, WriteMemoryResponse__Output as _vcpud_v1_WriteMemoryResponse__Output } from './vcpud/v1/WriteMemoryResponse.js';
 
@@ -97,6 +103,7 @@ export interface ProtoGrpcType {
       CollectDirtyPagesRequest: MessageTypeDefinition<_vcpud_v1_CollectDirtyPagesRequest, _vcpud_v1_CollectDirtyPagesRequest__Output>
       CollectDirtyPagesResponse: MessageTypeDefinition<_vcpud_v1_CollectDirtyPagesResponse, _vcpud_v1_CollectDirtyPagesResponse__Output>
       ConsoleOutput: MessageTypeDefinition<_vcpud_v1_ConsoleOutput, _vcpud_v1_ConsoleOutput__Output>
+      ConsolePort: EnumTypeDefinition
       CpuVendor: EnumTypeDefinition
       CreateVmRequest: MessageTypeDefinition<_vcpud_v1_CreateVmRequest, _vcpud_v1_CreateVmRequest__Output>
       CreateVmResponse: MessageTypeDefinition<_vcpud_v1_CreateVmResponse, _vcpud_v1_CreateVmResponse__Output>
@@ -122,6 +129,7 @@ export interface ProtoGrpcType {
        */
       HostService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_HostServiceClient> & { service: _vcpud_v1_HostServiceDefinition }
       KvmCapability: MessageTypeDefinition<_vcpud_v1_KvmCapability, _vcpud_v1_KvmCapability__Output>
+      LinuxBoot: MessageTypeDefinition<_vcpud_v1_LinuxBoot, _vcpud_v1_LinuxBoot__Output>
       ListVcpusRequest: MessageTypeDefinition<_vcpud_v1_ListVcpusRequest, _vcpud_v1_ListVcpusRequest__Output>
       ListVcpusResponse: MessageTypeDefinition<_vcpud_v1_ListVcpusResponse, _vcpud_v1_ListVcpusResponse__Output>
       ListVmsRequest: MessageTypeDefinition<_vcpud_v1_ListVmsRequest, _vcpud_v1_ListVmsRequest__Output>
@@ -132,6 +140,7 @@ export interface ProtoGrpcType {
        * however large the guest. Memory of a running VM can be read and written too; what that is worth is the caller's to know.
        */
       MemoryService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_MemoryServiceClient> & { service: _vcpud_v1_MemoryServiceDefinition }
+      MigrationPhase: EnumTypeDefinition
       MsrValue: MessageTypeDefinition<_vcpud_v1_MsrValue, _vcpud_v1_MsrValue__Output>
       NestedCapability: MessageTypeDefinition<_vcpud_v1_NestedCapability, _vcpud_v1_NestedCapability__Output>
       NestedState: MessageTypeDefinition<_vcpud_v1_NestedState, _vcpud_v1_NestedState__Output>
@@ -146,12 +155,14 @@ export interface ProtoGrpcType {
       NestedStateViolation: MessageTypeDefinition<_vcpud_v1_NestedStateViolation, _vcpud_v1_NestedStateViolation__Output>
       PauseVmRequest: MessageTypeDefinition<_vcpud_v1_PauseVmRequest, _vcpud_v1_PauseVmRequest__Output>
       PauseVmResponse: MessageTypeDefinition<_vcpud_v1_PauseVmResponse, _vcpud_v1_PauseVmResponse__Output>
+      PcState: MessageTypeDefinition<_vcpud_v1_PcState, _vcpud_v1_PcState__Output>
       ReadMemoryRequest: MessageTypeDefinition<_vcpud_v1_ReadMemoryRequest, _vcpud_v1_ReadMemoryRequest__Output>
       ReadMemoryResponse: MessageTypeDefinition<_vcpud_v1_ReadMemoryResponse, _vcpud_v1_ReadMemoryResponse__Output>
       ResetRequest: MessageTypeDefinition<_vcpud_v1_ResetRequest, _vcpud_v1_ResetRequest__Output>
       ResetResponse: MessageTypeDefinition<_vcpud_v1_ResetResponse, _vcpud_v1_ResetResponse__Output>
       RunVmRequest: MessageTypeDefinition<_vcpud_v1_RunVmRequest, _vcpud_v1_RunVmRequest__Output>
       RunVmResponse: MessageTypeDefinition<_vcpud_v1_RunVmResponse, _vcpud_v1_RunVmResponse__Output>
+      SerialPortState: MessageTypeDefinition<_vcpud_v1_SerialPortState, _vcpud_v1_SerialPortState__Output>
       SetNestedStateRequest: MessageTypeDefinition<_vcpud_v1_SetNestedStateRequest, _vcpud_v1_SetNestedStateRequest__Output>
       SetNestedStateResponse: MessageTypeDefinition<_vcpud_v1_SetNestedStateResponse, _vcpud_v1_SetNestedStateResponse__Output>
       SetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_SetVcpuStateRequest, _vcpud_v1_SetVcpuStateRequest__Output>
@@ -177,6 +188,7 @@ export interface ProtoGrpcType {
       VcpuState: MessageTypeDefinition<_vcpud_v1_VcpuState, _vcpud_v1_VcpuState__Output>
       Vm: MessageTypeDefinition<_vcpud_v1_Vm, _vcpud_v1_Vm__Output>
       VmDeleted: MessageTypeDefinition<_vcpud_v1_VmDeleted, _vcpud_v1_VmDeleted__Output>
+      VmMigration: MessageTypeDefinition<_vcpud_v1_VmMigration, _vcpud_v1_VmMigration__Output>
       VmRunState: EnumTypeDefinition
       /**
        * VmService makes, runs, pauses and deletes VMs that vcpud owns, and moves what a VM holds beside its memory.
@@ -188,6 +200,8 @@ export interface ProtoGrpcType {
       VmxNestedHeader: MessageTypeDefinition<_vcpud_v1_VmxNestedHeader, _vcpud_v1_VmxNestedHeader__Output>
       WatchVmRequest: MessageTypeDefinition<_vcpud_v1_WatchVmRequest, _vcpud_v1_WatchVmRequest__Output>
       WatchVmResponse: MessageTypeDefinition<_vcpud_v1_WatchVmResponse, _vcpud_v1_WatchVmResponse__Output>
+      WriteConsoleRequest: MessageTypeDefinition<_vcpud_v1_WriteConsoleRequest, _vcpud_v1_WriteConsoleRequest__Output>
+      WriteConsoleResponse: MessageTypeDefinition<_vcpud_v1_WriteConsoleResponse, _vcpud_v1_WriteConsoleResponse__Output>
       WriteMemoryRequest: MessageTypeDefinition<_vcpud_v1_WriteMemoryRequest, _vcpud_v1_WriteMemoryRequest__Output>
       WriteMemoryResponse: MessageTypeDefinition<_vcpud_v1_WriteMemoryResponse, _vcpud_v1_WriteMemoryResponse__Output>
     }

@@ -66,6 +66,10 @@ export interface Vm {
    * Output only: the migration that the VM takes part in, or came here by; absent where there is none.
    */
   'migration'?: (_vcpud_v1_VmMigration | null);
+  /**
+   * Output only: whether it is kept which pages of its memory are written (StartDirtyTracking).
+   */
+  'dirtyTracking'?: (boolean);
 }
 
 /**
@@ -126,4 +130,8 @@ export interface Vm__Output {
    * Output only: the migration that the VM takes part in, or came here by; absent where there is none.
    */
   'migration': (_vcpud_v1_VmMigration__Output | null);
+  /**
+   * Output only: whether it is kept which pages of its memory are written (StartDirtyTracking).
+   */
+  'dirtyTracking': (boolean);
 }
