@@ -645,6 +645,7 @@ describe('failures', () => {
         OUT_OF_RANGE: 5,
         FAILED_PRECONDITION: 5,
         ALREADY_EXISTS: 5,
+        PERMISSION_DENIED: 5,
         CANCELLED: 1,
         RESOURCE_EXHAUSTED: 1,
         ABORTED: 1,
@@ -758,7 +759,10 @@ describe('wrong usage', () => {
     { args: ['vm', 'create', 'web', '--memory', '4M'], message: 'A region is GPA:SIZE' },
     { args: ['vm', 'list', '--bogus'], message: "unknown option '--bogus'" },
     { args: ['--timeout', '0', 'vm', 'list'], message: 'A number of seconds' },
-    { args: ['--endpoint', 'tcp://10.0.0.1:1', 'vm', 'list'], message: 'loopback only' },
+    {
+      args: ['--endpoint', 'tcp://10.0.0.1:1', 'vm', 'list'],
+      message: 'it needs --tls-ca, --tls-cert and --tls-key',
+    },
     {
       args: ['nested', 'validate', '--in', 'x', '--vcpu', 'web/0', '--state', 'y'],
       message: "option '--vcpu <vcpu>' cannot be used with option '--state <file>'",
