@@ -348,6 +348,12 @@ describe('what is asked of vcpud', () => {
       delete process.env['VCPUD_ENDPOINT'];
     }
   });
+
+  test('files of TLS are for TCP: on a Unix socket they are not looked at', async () => {
+    const tls = ['--tls-ca', file('none'), '--tls-cert', file('none'), '--tls-key', file('none')];
+    expect(await ctl([...tls, 'vm', 'list'])).toMatchObject({ status: 0, err: '' });
+    expect((await vcpuctl(['--endpoint', 'tcp://127.0.0.1:1', ...tls, 'vm', 'list'])).status).toBe(1);
+  });
 });
 
 describe('--json', () => {
