@@ -8,6 +8,8 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { api } from '../lib/api/definitions.js';
+import { type Endpoint, endpointText, leavesMachine, targetOf } from '../lib/api/endpoint.js';
+import { Peers } from '../lib/api/peers.js';
 import type { KvmDriver } from '../lib/kvm/port.js';
 import { letHeapGrow } from '../lib/os/v8-heap.js';
 import { probeHost } from '../lib/vm/host.js';
@@ -17,30 +19,16 @@ import { hostService } from './host-service.js';
 import { memoryDefinition, memoryService } from './memory-service.js';
 import { nestedStateService } from './nested-state-service.js';
 import { reflectedApi } from './reflection.js';
+import { MutualTls, type ServerTls } from './tls.js';
 import { vcpuService } from './vcpu-service.js';
 import { vmService } from './vm-service.js';
 
-/** Where to listen: unix:///path or tcp://127.0.0.1:PORT. */
-export interface Endpoint {
-  readonly kind: 'unix' | 'tcp';
-  /** The socket's path, or host:port. */
-  readonly address: string;
-}
-
-const LOOPBACK = /^(127(?:\.\d{1,3}){3}|\[::1\]|localhost):(\d{1,5})$/;
-
-/** Reads --listen. Throws an Error whose message is for a person. */
-export function parseEndpoint(text: string): Endpoint {
-  if (text.startsWith('unix:///')) return { kind: 'unix', address: text.slice('unix://'.length) };
-  if (text.startsWith('tcp://')) {
-    const address = text.slice('tcp://'.length);
-    const match = LOOPBACK.exec(address);
-    if (match === null || Number(match[2]) > 65535) {
-      throw new Error(`${text} is not a loopback address: TCP without mutual TLS is for this machine only`);
-    }
-    return { kind: 'tcp', address };
-  }
-  throw new Error(`${text} is neither unix:///PATH nor tcp://127.0.0.1:PORT`);
+/** Where and how to listen. */
+export interface Listening {
+  /** One at least. */
+  readonly endpoints: readonly Endpoint[];
+  /** How TCP is served; without it, TCP is for this machine alone, in plain text. Unix sockets are their owner's. */
+  readonly tls: ServerTls | undefined;
 }
 
 /** The services by name, as health knows them; '' is the whole server. */
@@ -56,20 +44,22 @@ const SERVER_OPTIONS = {
 } as const;
 
 export interface RunningServer {
-  /** Where it listens, as a client takes it: unix:/path or host:port. */
-  readonly target: string;
+  /** Where it listens, as clients take it, unix:/path or host:port; in the order of the endpoints. */
+  readonly targets: readonly string[];
   readonly vms: VmRegistry;
+  /** The way to other vcpuds, with this one's identity. */
+  readonly peers: Peers;
   /** Health says NOT_SERVING, calls under way may end within the grace period, then VMs and all else go. */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
  * Opens the driver's KVM, asks the host, listens. `extend` may add services before it listens (the bench's floor is one).
- * Throws KVM_UNAVAILABLE, or an Error whose message is for a person.
+ * Throws KVM_UNAVAILABLE, or an Error whose message is for a person. Where it can't listen on one endpoint it does on none.
  */
 export async function startServer(
   driver: KvmDriver,
-  endpoint: Endpoint,
+  listening: Listening,
   log: Logger,
   extend: (server: Server) => void = () => undefined,
 ): Promise<RunningServer> {
@@ -77,6 +67,7 @@ export async function startServer(
   letHeapGrow();
   const { kvm, profile } = probeHost(driver);
   const vms = new VmRegistry(kvm, profile, probeRules(kvm, profile));
+  const peers = new Peers(listening.tls?.identity);
   const server = new Server(SERVER_OPTIONS);
   server.addService(api.HostService.service, hostService(vms, log));
   server.addService(api.VmService.service, vmService(vms, log));
@@ -87,17 +78,21 @@ export async function startServer(
   health.addToServer(server);
   new ReflectionService(reflectedApi()).addToServer(server);
   extend(server);
-  let target: string;
+  const listeners = new Listeners(server, listening.tls, log);
   try {
-    target = await listen(server, endpoint);
+    for (const endpoint of listening.endpoints) await listeners.open(endpoint);
   } catch (error) {
+    server.forceShutdown();
+    listeners.close();
     await vms.close();
     throw error;
   }
-  log.info({ target, host: { kernel: profile.kernelRelease, nested: profile.nested } }, 'listening');
+  const { targets } = listeners;
+  log.info({ targets, host: { kernel: profile.kernelRelease, nested: profile.nested } }, 'listening');
   return {
-    target,
+    targets,
     vms,
+    peers,
     stop: async (graceMs) => {
       for (const name of HEALTH_NAMES) health.setStatus(name, 'NOT_SERVING');
       vms.beginEnding();
@@ -107,7 +102,7 @@ export async function startServer(
       await Promise.race([drained, grace]);
       await vms.close();
       server.forceShutdown();
-      if (endpoint.kind === 'unix') removeSocket(endpoint.address);
+      listeners.close();
     },
   };
 }
@@ -118,32 +113,79 @@ function quietGrpc(log: Logger): void {
   setLogger({ error: line, info: line, debug: line });
 }
 
-async function listen(server: Server, endpoint: Endpoint): Promise<string> {
-  if (endpoint.kind === 'tcp') {
-    const port = await bind(server, endpoint.address);
+/** What one server listens on. */
+class Listeners {
+  readonly targets: string[] = [];
+  private readonly sockets: string[] = [];
+  private readonly server: Server;
+  private readonly tls: MutualTls | undefined;
+  private readonly stopFollowing: (() => void) | undefined;
+
+  constructor(server: Server, tls: ServerTls | undefined, log: Logger) {
+    this.server = server;
+    if (tls === undefined) return;
+    const credentials = new MutualTls(tls, log);
+    this.tls = credentials;
+    this.stopFollowing = tls.identity.follow({
+      changed: (material) => {
+        credentials.use(material);
+        log.info('the TLS files have changed: new connections are made with what they hold now');
+      },
+      refused: (error) => log.error({ err: error }, 'the TLS files have changed and are not used'),
+    });
+  }
+
+  /** Throws an Error that names the endpoint. */
+  async open(endpoint: Endpoint): Promise<void> {
+    this.targets.push(endpoint.kind === 'tcp' ? await this.openTcp(endpoint) : await this.openUnix(endpoint));
+  }
+
+  /** Takes away what the server leaves of them when it has ended. */
+  close(): void {
+    this.stopFollowing?.();
+    for (const path of this.sockets) if (existsSync(path)) unlinkSync(path);
+  }
+
+  private async openTcp(endpoint: Endpoint): Promise<string> {
+    if (this.tls === undefined && leavesMachine(endpoint)) throw new Error(withoutTls(endpoint));
+    const port = await bind(this.server, endpoint, this.tls ?? ServerCredentials.createInsecure());
     return endpoint.address.replace(/:\d+$/, `:${port}`);
   }
-  const path = endpoint.address;
-  mkdirSync(dirname(path), { recursive: true });
-  if (existsSync(path)) {
-    if (!statSync(path).isSocket()) throw new Error(`${path} is there and is not a socket`);
-    if (await answers(path)) throw new Error(`another process listens on ${path}`);
-    unlinkSync(path); // left behind by one that was killed
+
+  private async openUnix(endpoint: Endpoint): Promise<string> {
+    const path = endpoint.address;
+    mkdirSync(dirname(path), { recursive: true });
+    if (existsSync(path)) {
+      if (!statSync(path).isSocket()) throw new Error(`${path} is there and is not a socket`);
+      if (await answers(path)) throw new Error(`another process listens on ${path}`);
+      unlinkSync(path); // left behind by one that was killed
+    }
+    // The socket is the only door there is: it opens for its owner alone, from its first moment on.
+    const umask = process.umask(0o177);
+    try {
+      await bind(this.server, endpoint, ServerCredentials.createInsecure());
+    } finally {
+      process.umask(umask);
+    }
+    this.sockets.push(path);
+    chmodSync(path, 0o600);
+    return targetOf(endpoint);
   }
-  // The socket is the only door there is: it opens for its owner alone, from its first moment on.
-  const umask = process.umask(0o177);
-  try {
-    await bind(server, `unix://${path}`);
-  } finally {
-    process.umask(umask);
-  }
-  chmodSync(path, 0o600);
-  return `unix:${path}`;
 }
 
-function bind(server: Server, address: string): Promise<number> {
+/** Why an endpoint that leaves the machine is not listened on without TLS, and what to do. */
+export function withoutTls(endpoint: Endpoint): string {
+  return (
+    `${endpointText(endpoint)} is not a loopback address: TCP beyond this machine is served with mutual TLS only, ` +
+    'by --tls-ca, --tls-cert and --tls-key'
+  );
+}
+
+/** The port. */
+function bind(server: Server, endpoint: Endpoint, credentials: ServerCredentials): Promise<number> {
+  const address = endpoint.kind === 'unix' ? `unix://${endpoint.address}` : endpoint.address;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(new Error(`cannot listen on ${address}: ${error.message}`));
     });
@@ -160,8 +202,4 @@ function answers(path: string): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-function removeSocket(path: string): void {
-  if (existsSync(path)) unlinkSync(path);
 }

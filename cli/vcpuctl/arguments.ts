@@ -2,27 +2,19 @@
 // InvalidArgumentError, which commander turns into a usage failure.
 
 import { InvalidArgumentError } from 'commander';
+import { type Endpoint, hostAndPort, parseEndpoint } from '../../lib/api/endpoint.js';
 
 export const DEFAULT_ENDPOINT = 'unix:///run/vcpud/vcpud.sock';
 
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost):(\d{1,5})$/;
-
-export interface Endpoint {
-  /** As it was written. */
-  readonly text: string;
-  /** As a gRPC client takes it: unix:/path or host:port. */
-  readonly target: string;
-}
-
-/** Reads unix:///PATH or tcp://127.0.0.1:PORT. */
+/** Reads unix:///PATH or tcp://HOST:PORT. */
 export function endpoint(text: string): Endpoint {
-  if (text.startsWith('unix:///') && text.length > 'unix:///'.length) {
-    return { text, target: `unix:${text.slice('unix://'.length)}` };
+  try {
+    const read = parseEndpoint(text);
+    if (read.kind === 'unix' || hostAndPort(read).port > 0) return read;
+  } catch {
+    // Said below.
   }
-  const address = text.startsWith('tcp://') ? text.slice('tcp://'.length) : '';
-  const port = Number(LOOPBACK.exec(address)?.[1] ?? 0);
-  if (port >= 1 && port <= 65535) return { text, target: address };
-  throw new InvalidArgumentError('An endpoint is unix:///PATH or tcp://127.0.0.1:PORT (loopback only).');
+  throw new InvalidArgumentError('An endpoint is unix:///PATH or tcp://HOST:PORT.');
 }
 
 /** Reads --timeout. */

@@ -64,9 +64,7 @@ const wantedBy =
 
 async function list(session: Session, options: Options): Promise<void> {
   const [{ listRows }, { fullName }] = await suiteModules();
-  const rows = (await listRows(session.target, session.timeoutMs)).filter((row) =>
-    wantedBy(options)(fullName(row)),
-  );
+  const rows = (await listRows(await session.connection())).filter((row) => wantedBy(options)(fullName(row)));
   const lines = rows.map((row) => [fullName(row), row.obstacle ?? 'yes']);
   await session.say({ rows }, table(['ROW', 'APPLIES'], lines));
 }
@@ -78,8 +76,7 @@ async function run(session: Session, options: Options): Promise<void> {
   const progress = new RowProgress(session.io);
   try {
     const report = await runSuite({
-      target: session.target,
-      timeoutMs: session.timeoutMs,
+      ...(await session.connection()),
       wanted: wantedBy(options),
       signal: stop.signal,
       onResult: ({ ending }, done, of) => progress.add(ending === 'failed', done, of),

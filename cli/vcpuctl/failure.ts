@@ -23,7 +23,7 @@ export const EXIT_STATUSES: readonly StatusRow[] = [
   { status: 4, codes: ['NOT_FOUND'], when: 'there is no such VM or vCPU' },
   {
     status: 5,
-    codes: ['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'FAILED_PRECONDITION', 'ALREADY_EXISTS'],
+    codes: ['INVALID_ARGUMENT', 'OUT_OF_RANGE', 'FAILED_PRECONDITION', 'ALREADY_EXISTS', 'PERMISSION_DENIED'],
     when: 'refused: the request, or what is there, must change first',
   },
   {
@@ -60,7 +60,11 @@ export interface Failure {
 export class VcpuctlError extends Error {
   readonly code: string;
   readonly reason: string;
-  constructor(code: OwnCode | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED', reason: string, message: string) {
+  constructor(
+    code: OwnCode | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'UNAVAILABLE',
+    reason: string,
+    message: string,
+  ) {
     super(message);
     this.name = 'VcpuctlError';
     this.code = code;
@@ -95,6 +99,22 @@ function isServiceError(error: unknown): error is ServiceError {
 /** grpc-js ends its sentence with a note that is mostly empty. */
 const withoutEmptyNote = (details: string): string => details.replace(/\.? Resolution note: $/, '');
 
+/** Whether it is a call that no vcpud answered. */
+export async function isUnreached(error: unknown): Promise<boolean> {
+  if (!isServiceError(error)) return false;
+  const { status, errorInfoOf } = await grpc();
+  return error.code === status.UNAVAILABLE && errorInfoOf(error) === undefined;
+}
+
+/** Loaded already where a call has failed; loading it for every start would double the time of --help. */
+async function grpc() {
+  const [{ status }, { errorInfoOf }] = await Promise.all([
+    import('@grpc/grpc-js'),
+    import('../../lib/api/error-details.js'),
+  ]);
+  return { status, errorInfoOf };
+}
+
 /** What any error is to the caller. */
 export async function failureOf(error: unknown, endpoint: string): Promise<Failure> {
   if (error instanceof VcpuctlError) {
@@ -105,13 +125,9 @@ export async function failureOf(error: unknown, endpoint: string): Promise<Failu
     const { code, message } = error as NodeJS.ErrnoException;
     return { code: 'CLIENT', reason: code ?? 'INTERNAL', message, metadata: {}, fieldViolations: [] };
   }
-  // Loaded already where a call has failed; loading it for every start would double the time of --help.
-  const [{ status }, { errorInfoOf }] = await Promise.all([
-    import('@grpc/grpc-js'),
-    import('../../lib/api/error-details.js'),
-  ]);
+  const { status, errorInfoOf } = await grpc();
   const info: ErrorInfo | undefined = errorInfoOf(error);
-  const unreached = error.code === status.UNAVAILABLE && info === undefined;
+  const unreached = await isUnreached(error);
   return {
     code: status[error.code] ?? String(error.code),
     reason: info?.reason ?? '',

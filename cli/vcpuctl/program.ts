@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
+import { endpointText } from '../../lib/api/endpoint.js';
 import { DEFAULT_ENDPOINT, endpoint, seconds } from './arguments.js';
 import {
   EXIT_STATUSES,
@@ -81,10 +82,19 @@ function buildProgram(io: Io, write: { out(text: string): void; err(text: string
     .usage('[options] <group> <command>')
     .version(version())
     .addOption(
-      new Option('--endpoint <endpoint>', 'unix:///PATH or tcp://127.0.0.1:PORT')
+      new Option('--endpoint <endpoint>', 'unix:///PATH or tcp://HOST:PORT')
         .env('VCPUD_ENDPOINT')
         .argParser(endpoint)
         .default(endpoint(DEFAULT_ENDPOINT), DEFAULT_ENDPOINT),
+    )
+    .addOption(new Option('--tls-ca <file>', 'for TCP: the CA of the vcpud, PEM').env('VCPUD_TLS_CA'))
+    .addOption(new Option('--tls-cert <file>', 'the certificate to show to it, PEM').env('VCPUD_TLS_CERT'))
+    .addOption(new Option('--tls-key <file>', 'the key of that, PEM').env('VCPUD_TLS_KEY'))
+    .addOption(
+      new Option(
+        '--tls-server-name <name>',
+        "the name in the vcpud's certificate, where it is not the host",
+      ).env('VCPUD_TLS_SERVER_NAME'),
     )
     .option('--json', 'for programs: JSON instead of text')
     .option(
@@ -147,7 +157,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     }
     return exitStatusOf('OK');
   } catch (error) {
-    return report(error, program.opts<GlobalOptions>().endpoint.text, args.includes('--json'), io);
+    return report(error, endpointText(program.opts<GlobalOptions>().endpoint), args.includes('--json'), io);
   }
 }
 

@@ -5,7 +5,6 @@ import {
   Client,
   type ClientReadableStream,
   type ClientWritableStream,
-  credentials,
   Metadata,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
@@ -25,6 +24,7 @@ import type { WriteConsoleRequest } from '../../protos/gen/vcpud/v1/WriteConsole
 import type { WriteConsoleResponse__Output } from '../../protos/gen/vcpud/v1/WriteConsoleResponse.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse__Output } from '../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
+import { type ClientTls, channelTo } from './channel.js';
 import { api } from './definitions.js';
 
 /** Every rpc of a service, called as a unary one. Streaming ones are methods of VcpudClient. */
@@ -60,7 +60,14 @@ const CHANNEL_OPTIONS = {
   'grpc.use_local_subchannel_pool': 1,
 } as const;
 
-/** A client of the vcpud at unix:/path or host:port. */
+export interface ClientOptions {
+  /** How long a unary call may take, ms: a minute where nothing is said. */
+  readonly timeoutMs?: number | undefined;
+  /** TCP is spoken with it, and TCP beyond this machine not without. */
+  readonly tls?: ClientTls | undefined;
+}
+
+/** A client of the vcpud at unix:///PATH or tcp://HOST:PORT; unix:/PATH and HOST:PORT, gRPC's own names, are the same. */
 export class VcpudClient {
   readonly host: Unary<HostServiceDefinition>;
   readonly vm: Unary<VmServiceDefinition>;
@@ -71,9 +78,11 @@ export class VcpudClient {
   private readonly client: Client;
   private readonly timeoutMs: number;
 
-  constructor(target: string, timeoutMs: number = DEFAULT_TIMEOUT_MS) {
-    this.client = new Client(target, credentials.createInsecure(), CHANNEL_OPTIONS);
-    this.timeoutMs = timeoutMs;
+  /** Connects when first used. Throws an Error for a person where the endpoint is malformed, or needs TLS and there is none. */
+  constructor(endpoint: string, { timeoutMs, tls }: ClientOptions = {}) {
+    const { target, credentials, options } = channelTo(endpoint, tls);
+    this.client = new Client(target, credentials, { ...CHANNEL_OPTIONS, ...options });
+    this.timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.host = this.unaries(api.HostService.service);
     this.vm = this.unaries(api.VmService.service);
     this.vcpu = this.unaries(api.VcpuService.service);

@@ -7,6 +7,7 @@ export type StatusName =
   | 'INVALID_ARGUMENT'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
   | 'RESOURCE_EXHAUSTED'
   | 'FAILED_PRECONDITION'
   | 'ABORTED'
@@ -139,6 +140,10 @@ export const REASONS = {
     when: 'a message is larger than the server takes (4 MiB); gRPC itself answers so, without details',
   },
   WATCHER_TOO_SLOW: { status: 'RESOURCE_EXHAUSTED', when: 'a WatchVm client fell 1 MiB of events behind' },
+  PEER_NOT_ALLOWED: {
+    status: 'PERMISSION_DENIED',
+    when: "any rpc: the client's certificate has none of the names that vcpud was told to let in (--tls-allow)",
+  },
   GUESTS_NOT_RUN: { status: 'UNIMPLEMENTED', when: 'the model driver was asked to run a guest' },
   SHUTTING_DOWN: { status: 'UNAVAILABLE', when: 'vcpud is ending' },
   CANCELLED: { status: 'CANCELLED', when: 'the caller went away' },

@@ -6,12 +6,14 @@ import '../../lib/os/libc.js';
 
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
+import { parseEndpoint } from '../../lib/api/endpoint.js';
 import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
-import { parseEndpoint, startServer } from '../../services/server.js';
+import { startServer } from '../../services/server.js';
 import { addEcho } from './echo.js';
 
 const { values } = parseArgs({ options: { listen: { type: 'string' } }, allowPositionals: true });
 const log = pino({ level: 'info' }, pino.destination({ fd: 2, sync: true }));
-const server = await startServer(NATIVE_DRIVER, parseEndpoint(values.listen ?? ''), log, addEcho);
+const listening = { endpoints: [parseEndpoint(values.listen ?? '')], tls: undefined };
+const server = await startServer(NATIVE_DRIVER, listening, log, addEcho);
 process.on('SIGTERM', () => void server.stop(1000).then(() => process.exit(0)));
-process.stdout.write(`the bench's vcpud listens on ${server.target}\n`);
+process.stdout.write(`the bench's vcpud listens on ${server.targets.join(' and ')}\n`);

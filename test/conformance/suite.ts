@@ -16,7 +16,7 @@ import { SCENE_ROWS } from './scene-rows.js';
 import { SELFTEST_ROWS } from './selftest-rows.js';
 import { VALIDATE_ROWS } from './validate-rows.js';
 import { VM_ROWS } from './vm-rows.js';
-import { Wire } from './wire.js';
+import { type Connection, Wire } from './wire.js';
 
 /** Rows that may run side by side. */
 const BODY: readonly Row[] = [
@@ -50,11 +50,7 @@ export const ROWS: readonly Row[] = [...BODY, ...END];
 /** Side by side: while the answer to one is on its way the endpoint has the next. Each costs a VM, dear on a slow host. */
 const LANES = 2;
 
-export interface SuiteOptions {
-  /** As a gRPC client takes it: unix:/path or host:port. */
-  readonly target: string;
-  /** How long one call may take, ms. */
-  readonly timeoutMs: number;
+export interface SuiteOptions extends Connection {
   readonly wanted: (name: string) => boolean;
   readonly onResult: (result: Result, done: number, of: number) => void;
   /** Ends the run after the rows that are under way. */
@@ -92,8 +88,8 @@ export interface ListedRow {
 }
 
 /** The rows, and which of them apply to the endpoint. */
-export async function listRows(target: string, timeoutMs: number): Promise<readonly ListedRow[]> {
-  const client = new VcpudClient(target, timeoutMs);
+export async function listRows(connection: Connection): Promise<readonly ListedRow[]> {
+  const client = new VcpudClient(connection.endpoint, connection);
   try {
     const facing = await facingAt(client);
     return ROWS.map((row) => ({ group: row.group, name: row.name, obstacle: obstacle(row, facing) }));
@@ -104,8 +100,8 @@ export async function listRows(target: string, timeoutMs: number): Promise<reado
 
 export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const since = performance.now();
-  const client = new VcpudClient(options.target, options.timeoutMs);
-  const wire = new Wire(options.target, options.timeoutMs);
+  const client = new VcpudClient(options.endpoint, options);
+  const wire = new Wire(options);
   try {
     const facing = await facingAt(client);
     const ground = new Ground(facing, client, wire);

@@ -4,12 +4,12 @@
 import {
   Client,
   type ClientUnaryCall,
-  credentials,
   Metadata,
   type ServiceDefinition,
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
+import { type ClientTls, channelTo } from '../../lib/api/channel.js';
 import { api } from '../../lib/api/definitions.js';
 import { type ErrorInfo, errorInfoOf } from '../../lib/api/error-details.js';
 
@@ -57,14 +57,25 @@ export interface UnderWay {
   cancel(): void;
 }
 
+/** The vcpud that is asked, and how. */
+export interface Connection {
+  /** unix:///PATH or tcp://HOST:PORT. */
+  readonly endpoint: string;
+  readonly tls: ClientTls | undefined;
+  /** How long one call may take, ms. */
+  readonly timeoutMs: number;
+}
+
 /** A connection for calls by name. */
 export class Wire {
   private readonly client: Client;
   private readonly timeoutMs: number;
 
-  constructor(target: string, timeoutMs: number) {
+  constructor({ endpoint, tls, timeoutMs }: Connection) {
     this.timeoutMs = timeoutMs;
-    this.client = new Client(target, credentials.createInsecure(), {
+    const { target, credentials, options } = channelTo(endpoint, tls);
+    this.client = new Client(target, credentials, {
+      ...options,
       'grpc.use_local_subchannel_pool': 1,
       'grpc.max_receive_message_length': -1,
       'grpc.enable_channelz': 0,

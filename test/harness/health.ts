@@ -1,8 +1,9 @@
 // The standard health service, asked as a kubelet or a load balancer asks it.
 
-import { type Client, type ClientReadableStream, credentials, loadPackageDefinition } from '@grpc/grpc-js';
+import { type Client, type ClientReadableStream, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
+import { type ClientTls, channelTo } from '../../lib/api/channel.js';
 
 interface Answer {
   readonly status: string;
@@ -22,8 +23,10 @@ const loaded = loadPackageDefinition(loadSync(protoPath, { enums: String, defaul
 export class HealthClient {
   private readonly client: Client & HealthMethods;
 
-  constructor(target: string) {
-    this.client = new loaded.grpc.health.v1.Health(target, credentials.createInsecure(), {
+  constructor(endpoint: string, tls?: ClientTls) {
+    const { target, credentials, options } = channelTo(endpoint, tls);
+    this.client = new loaded.grpc.health.v1.Health(target, credentials, {
+      ...options,
       'grpc.use_local_subchannel_pool': 1,
     });
   }

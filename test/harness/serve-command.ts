@@ -17,6 +17,8 @@ export interface ServeCommand {
   stderr(): string;
   /** What it listens on, as soon as it says so; rejects, with what it said instead, where it ends before. */
   readonly listens: Promise<string>;
+  /** The same of one that listens on several, in order. It says all of them at once. */
+  readonly listensOnAll: Promise<readonly string[]>;
   /** Its exit status, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
   kill(signal: NodeJS.Signals): void;
@@ -30,14 +32,15 @@ export function runVcpud(args: readonly string[], around: readonly string[] = []
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {
     child.once('close', (code, signal) => resolve(code ?? signal ?? -1));
   });
-  const listens = new Promise<string>((resolve, reject) => {
+  const listensOnAll = new Promise<readonly string[]>((resolve, reject) => {
     child.stdout.on('data', (bytes: Buffer) => {
       said.stdout += bytes.toString();
-      const target = /listens on (.*)\n/.exec(said.stdout)?.[1];
-      if (target !== undefined) resolve(target);
+      const targets = [...said.stdout.matchAll(/listens on (.*)\n/g)].map(([, target]) => target as string);
+      if (targets.length > 0) resolve(targets);
     });
     void exited.then((status) => reject(new Error(`vcpud ended with ${status}: ${said.stderr}`)));
   });
+  const listens = listensOnAll.then(([target]) => target as string);
   listens.catch(() => undefined); // those who start one that is to fail don't ask
   child.stderr.on('data', (bytes: Buffer) => {
     said.stderr += bytes.toString();
@@ -47,6 +50,7 @@ export function runVcpud(args: readonly string[], around: readonly string[] = []
     stdout: () => said.stdout,
     stderr: () => said.stderr,
     listens,
+    listensOnAll,
     exited,
     kill: (signal) => void child.kill(signal),
   };

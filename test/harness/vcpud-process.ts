@@ -56,7 +56,7 @@ export async function startVcpud(
   const target = `unix:${socketPath}`;
   const clients: VcpudClient[] = [];
   const connect = () => {
-    const client = new VcpudClient(target, CALL_TIMEOUT_MS);
+    const client = new VcpudClient(target, { timeoutMs: CALL_TIMEOUT_MS });
     clients.push(client);
     return client;
   };

@@ -24,7 +24,7 @@ async function clientOf(handlers: {
     [api.VmService.service, { ...handlers.vm } as UntypedServiceImplementation],
     [api.MemoryService.service, { ...handlers.memory } as UntypedServiceImplementation],
   ]);
-  const client = new VcpudClient(wire.target, handlers.timeoutMs);
+  const client = new VcpudClient(wire.target, { timeoutMs: handlers.timeoutMs });
   ends.push(wire.stop, () => client.close());
   return client;
 }

@@ -348,6 +348,12 @@ describe('what is asked of vcpud', () => {
       delete process.env['VCPUD_ENDPOINT'];
     }
   });
+
+  test('files of TLS are for TCP: on a Unix socket they are not looked at', async () => {
+    const tls = ['--tls-ca', file('none'), '--tls-cert', file('none'), '--tls-key', file('none')];
+    expect(await ctl([...tls, 'vm', 'list'])).toMatchObject({ status: 0, err: '' });
+    expect((await vcpuctl(['--endpoint', 'tcp://127.0.0.1:1', ...tls, 'vm', 'list'])).status).toBe(1);
+  });
 });
 
 describe('--json', () => {
@@ -683,6 +689,7 @@ describe('failures', () => {
         OUT_OF_RANGE: 5,
         FAILED_PRECONDITION: 5,
         ALREADY_EXISTS: 5,
+        PERMISSION_DENIED: 5,
         CANCELLED: 1,
         RESOURCE_EXHAUSTED: 1,
         ABORTED: 1,
@@ -801,7 +808,10 @@ describe('wrong usage', () => {
     { args: ['vm', 'create', 'web', '--memory', '4M'], message: 'A region is GPA:SIZE' },
     { args: ['vm', 'list', '--bogus'], message: "unknown option '--bogus'" },
     { args: ['--timeout', '0', 'vm', 'list'], message: 'A number of seconds' },
-    { args: ['--endpoint', 'tcp://10.0.0.1:1', 'vm', 'list'], message: 'loopback only' },
+    {
+      args: ['--endpoint', 'tcp://10.0.0.1:1', 'vm', 'list'],
+      message: 'it needs --tls-ca, --tls-cert and --tls-key',
+    },
     {
       args: ['nested', 'validate', '--in', 'x', '--vcpu', 'web/0', '--state', 'y'],
       message: "option '--vcpu <vcpu>' cannot be used with option '--state <file>'",

@@ -6,10 +6,11 @@ import { RULES } from '../../../lib/nested/rules.js';
 import { errorTables } from '../../harness/error-tables.js';
 import { RPCS } from '../../harness/rpc.js';
 
-/** Reasons that no answer to a call carries, and why. */
+/** Reasons that are in no rpc's table, and why. */
 const NOT_OF_CALLS: Readonly<Record<string, string>> = {
   KVM_UNAVAILABLE: 'vcpud does not start',
   CANCELLED: 'the caller is gone',
+  PEER_NOT_ALLOWED: 'any rpc at all, of a server that was told whom to let in',
 };
 
 const tables = errorTables();
