@@ -2,9 +2,11 @@
 // under flow control. Every handler of every service is made here, so that no error leaves unmapped.
 
 import type {
+  handleBidiStreamingCall,
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  ServerDuplexStream,
   ServerReadableStream,
   ServerWritableStream,
 } from '@grpc/grpc-js';
@@ -173,7 +175,42 @@ export function clientStream<Request, Response>(
   };
 }
 
-async function* requestsOf<Request>(call: ServerReadableStream<Request, unknown>): AsyncGenerator<Request> {
+/** What a service that talks is given. */
+export interface Reply<Response> {
+  /** Sends a message; a client that reads slower than it asks holds up nothing but itself. */
+  send(message: Response): void;
+  readonly caller: Caller;
+}
+
+/**
+ * A handler that takes a stream, one message at a time, and answers as it goes. `serve` runs to its end even where the
+ * client goes away, and then gets no more messages: its `for await` throws.
+ */
+export function duplexStream<Request, Response>(
+  log: Logger,
+  serve: (requests: AsyncIterable<Request>, reply: Reply<Response>) => Promise<void>,
+): handleBidiStreamingCall<Request, Response> {
+  return async (call) => {
+    const reply: Reply<Response> = {
+      caller: callerOf(call),
+      send: (message) => {
+        if (!call.cancelled) call.write(message);
+      },
+    };
+    try {
+      await serve(requestsOf(call), reply);
+      call.end();
+    } catch (error) {
+      // What still comes in is thrown away, so that the status reaches the client.
+      call.resume();
+      if (!call.cancelled) call.emit('error', toStatus(error, log));
+    }
+  };
+}
+
+async function* requestsOf<Request>(
+  call: ServerReadableStream<Request, unknown> | ServerDuplexStream<Request, unknown>,
+): AsyncGenerator<Request> {
   for await (const request of call) {
     if (call.cancelled) break;
     yield request as Request;

@@ -3,13 +3,14 @@
 import { u64 } from '../lib/api/vcpu-state.js';
 import type { ByteRange } from '../lib/nested/compare.js';
 import type { Vcpu } from '../lib/vm/vcpu.js';
-import type { Vm } from '../lib/vm/vm.js';
+import type { Vm, VmConfig } from '../lib/vm/vm.js';
 import type { Duration } from '../protos/gen/google/protobuf/Duration.js';
 import type { Timestamp } from '../protos/gen/google/protobuf/Timestamp.js';
 import type { ByteRange as ByteRangeMessage } from '../protos/gen/vcpud/v1/ByteRange.js';
 import type { Vcpu as VcpuMessage } from '../protos/gen/vcpud/v1/Vcpu.js';
-import type { Vm as VmMessage } from '../protos/gen/vcpud/v1/Vm.js';
-import { vcpuName, vmName } from './names.js';
+import type { Vm__Output, Vm as VmMessage } from '../protos/gen/vcpud/v1/Vm.js';
+import type { VmMigration } from '../protos/gen/vcpud/v1/VmMigration.js';
+import { checkVmId, vcpuName, vmName } from './names.js';
 
 /** google.protobuf.Timestamp of milliseconds since 1970, fractions kept. */
 export function timestamp(ms: number): Timestamp {
@@ -46,6 +47,19 @@ export function vcpuMessage(vm: Vm, vcpu: Vcpu): VcpuMessage {
   };
 }
 
+/** The VM that a client asks for. Throws VM_ID_MALFORMED. */
+export function vmConfig(vmId: string, vm: Vm__Output): VmConfig {
+  return {
+    id: checkVmId(vmId),
+    vcpuCount: vm.vcpuCount === 0 ? 1 : vm.vcpuCount,
+    regions: vm.memoryRegions.map(({ gpa, sizeBytes }) => ({ gpa: BigInt(gpa), bytes: BigInt(sizeBytes) })),
+    irqchip: vm.irqchip,
+    pit: vm.pit,
+    pc: vm.pc,
+    linuxBoot: vm.linuxBoot ?? undefined,
+  };
+}
+
 export function vmMessage(vm: Vm): VmMessage {
   const { stop } = vm;
   return {
@@ -56,6 +70,7 @@ export function vmMessage(vm: Vm): VmMessage {
     pit: vm.config.pit,
     pc: vm.config.pc,
     linuxBoot: vm.config.linuxBoot ?? null,
+    migration: migrationMessage(vm),
     runState: `VM_RUN_STATE_${vm.runState}`,
     stop:
       stop === undefined
@@ -66,4 +81,10 @@ export function vmMessage(vm: Vm): VmMessage {
     updateTime: timestamp(vm.updateTime),
     dirtyTracking: vm.dirty.isOn,
   };
+}
+
+function migrationMessage({ migration }: Vm): VmMigration | null {
+  if (migration === undefined) return null;
+  const { id, phase, peer } = migration;
+  return { id, phase: `MIGRATION_PHASE_${phase}`, peer };
 }

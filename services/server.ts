@@ -17,6 +17,7 @@ import { probeRules } from '../lib/vm/host-rules.js';
 import { VmRegistry } from '../lib/vm/vm-registry.js';
 import { hostService } from './host-service.js';
 import { memoryDefinition, memoryService } from './memory-service.js';
+import { migrationService } from './migration-service.js';
 import { nestedStateService } from './nested-state-service.js';
 import { reflectedApi } from './reflection.js';
 import { MutualTls, type ServerTls } from './tls.js';
@@ -34,7 +35,7 @@ export interface Listening {
 /** The services by name, as health knows them; '' is the whole server. */
 const HEALTH_NAMES = [
   '',
-  ...['Host', 'Vm', 'Memory', 'Vcpu', 'NestedState'].map((name) => `vcpud.v1.${name}Service`),
+  ...['Host', 'Vm', 'Memory', 'Vcpu', 'NestedState', 'Migration'].map((name) => `vcpud.v1.${name}Service`),
 ];
 
 const SERVER_OPTIONS = {
@@ -74,6 +75,7 @@ export async function startServer(
   server.addService(memoryDefinition, { ...memoryService(vms, log) });
   server.addService(api.VcpuService.service, vcpuService(vms, log));
   server.addService(api.NestedStateService.service, nestedStateService(vms, log));
+  server.addService(api.MigrationService.service, migrationService(vms, peers, log));
   const health = new HealthImplementation(Object.fromEntries(HEALTH_NAMES.map((name) => [name, 'SERVING'])));
   health.addToServer(server);
   new ReflectionService(reflectedApi()).addToServer(server);

@@ -1,22 +1,17 @@
 // VmService: making, running, pausing, watching and deleting VMs, and what a VM holds beside its memory.
 
 import type { Logger } from 'pino';
-import { vcpuSnapshot, vcpuState } from '../lib/api/vcpu-state.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { DEVICE_SIZES } from '../lib/state/vm-components.js';
-import type { PcSnapshot } from '../lib/vm/pc/pc-devices.js';
-import { RECEIVE_BYTES } from '../lib/vm/pc/shared-state.js';
-import type { Vm, VmSnapshot } from '../lib/vm/vm.js';
+import { vmSnapshot, vmState } from '../lib/transfer/vm-state.js';
+import type { Vm } from '../lib/vm/vm.js';
 import { SERIAL, type VmEvent } from '../lib/vm/vm-events.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
-import type { PcState, PcState__Output } from '../protos/gen/vcpud/v1/PcState.js';
 import type { VmServiceHandlers } from '../protos/gen/vcpud/v1/VmService.js';
-import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 import type { WatchVmResponse } from '../protos/gen/vcpud/v1/WatchVmResponse.js';
 import type { WriteConsoleRequest__Output } from '../protos/gen/vcpud/v1/WriteConsoleRequest.js';
 import { clientStream, type Push, pushStream, unary } from './handlers.js';
-import { duration, timestamp, vmMessage } from './messages.js';
-import { checkVmId, page, parseVmName } from './names.js';
+import { duration, timestamp, vmConfig, vmMessage } from './messages.js';
+import { page, parseVmName } from './names.js';
 import { ofOneVm } from './one-vm.js';
 
 /** What an event costs in a watcher's backlog beside its bytes. */
@@ -26,20 +21,8 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
   const named = ({ name }: { name: string }): Vm => vms.get(parseVmName(name));
   return {
     CreateVm: unary(log, async ({ vmId, vm }) => {
-      const id = checkVmId(vmId);
       if (vm === null) throw VcpudError.of('FIELD_REQUIRED', 'vm is required', { field: 'vm' });
-      const made = await vms.create({
-        id,
-        vcpuCount: vm.vcpuCount === 0 ? 1 : vm.vcpuCount,
-        regions: vm.memoryRegions.map(({ gpa, sizeBytes }) => ({
-          gpa: BigInt(gpa),
-          bytes: BigInt(sizeBytes),
-        })),
-        irqchip: vm.irqchip,
-        pit: vm.pit,
-        pc: vm.pc,
-        linuxBoot: vm.linuxBoot ?? undefined,
-      });
+      const made = await vms.create(vmConfig(vmId, vm));
       return { vm: vmMessage(made) };
     }),
     GetVm: unary(log, (request) => ({ vm: vmMessage(named(request)) })),
@@ -66,13 +49,7 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
     GetVmState: unary(log, async (request, caller) => {
       const { state, outMs, time } = await named(request).capture(caller);
       return {
-        state: {
-          vcpus: state.vcpus.map(vcpuState),
-          clock: state.devices.clock,
-          irqchips: [...state.devices.irqchips],
-          pit: state.devices.pit ?? Buffer.alloc(0),
-          pc: state.pc === undefined ? null : pcState(state.pc),
-        },
+        state: vmState(state),
         stopDuration: duration(outMs),
         captureTime: timestamp(time),
       };
@@ -100,59 +77,6 @@ async function writeConsole(
     await vm.writeConsole(request.data, CONSOLE_LOOK_MS);
   }
   return { writtenBytes: written };
-}
-
-function requireSize(field: string, bytes: Buffer, expected: number): void {
-  if (bytes.length === expected) return;
-  throw VcpudError.of('STATE_SIZE_WRONG', `${field} must be ${expected} bytes, not ${bytes.length}`, {
-    field,
-    metadata: { expected: `${expected} bytes`, given: `${bytes.length} bytes` },
-  });
-}
-
-function vmSnapshot(state: VmState__Output): VmSnapshot {
-  requireSize('state.clock', state.clock, DEVICE_SIZES.clock);
-  state.irqchips.forEach((chip, i) => {
-    requireSize(`state.irqchips[${i}]`, chip, DEVICE_SIZES.irqchip);
-  });
-  if (state.pit.length > 0) requireSize('state.pit', state.pit, DEVICE_SIZES.pit);
-  return {
-    vcpus: state.vcpus.map(vcpuSnapshot),
-    devices: {
-      clock: state.clock,
-      irqchips: state.irqchips,
-      pit: state.pit.length > 0 ? state.pit : undefined,
-    },
-    pc: state.pc === null ? undefined : pcSnapshot(state.pc),
-  };
-}
-
-const pcState = ({ cmosIndex, ...serial }: PcSnapshot): PcState => ({ cmosIndex, serial });
-
-/** Throws FIELD_REQUIRED and STATE_SIZE_WRONG for what no serial port can hold. */
-function pcSnapshot({ cmosIndex, serial }: PcState__Output): PcSnapshot {
-  if (serial === null)
-    throw VcpudError.of('FIELD_REQUIRED', 'state.pc.serial is required', { field: 'state.pc.serial' });
-  if (serial.received.length > RECEIVE_BYTES) {
-    throw VcpudError.of('STATE_SIZE_WRONG', `a serial port holds at most ${RECEIVE_BYTES} bytes`, {
-      field: 'state.pc.serial.received',
-      metadata: { expected: `${RECEIVE_BYTES} bytes`, given: `${serial.received.length} bytes` },
-    });
-  }
-  const { received, thrEmptyPending, irqLevel } = serial;
-  const byte = (value: number) => value & 0xff;
-  return {
-    cmosIndex: byte(cmosIndex),
-    ier: byte(serial.ier),
-    lcr: byte(serial.lcr),
-    mcr: byte(serial.mcr),
-    scr: byte(serial.scr),
-    fcr: byte(serial.fcr),
-    divisor: serial.divisor & 0xffff,
-    thrEmptyPending,
-    irqLevel,
-    received,
-  };
 }
 
 function watch(vm: Vm, consoleHistory: boolean, push: Push<WatchVmResponse>): () => void {

@@ -13,9 +13,13 @@ import type { CollectDirtyPagesRequest } from '../../protos/gen/vcpud/v1/Collect
 import type { CollectDirtyPagesResponse__Output } from '../../protos/gen/vcpud/v1/CollectDirtyPagesResponse.js';
 import type { HostServiceDefinition } from '../../protos/gen/vcpud/v1/HostService.js';
 import type { MemoryServiceDefinition } from '../../protos/gen/vcpud/v1/MemoryService.js';
+import type { MigrationServiceDefinition } from '../../protos/gen/vcpud/v1/MigrationService.js';
 import type { NestedStateServiceDefinition } from '../../protos/gen/vcpud/v1/NestedStateService.js';
 import type { ReadMemoryRequest } from '../../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse__Output } from '../../protos/gen/vcpud/v1/ReadMemoryResponse.js';
+import type { ReceiveVmResponse__Output } from '../../protos/gen/vcpud/v1/ReceiveVmResponse.js';
+import type { SendVmRequest } from '../../protos/gen/vcpud/v1/SendVmRequest.js';
+import type { SendVmResponse__Output } from '../../protos/gen/vcpud/v1/SendVmResponse.js';
 import type { VcpuServiceDefinition } from '../../protos/gen/vcpud/v1/VcpuService.js';
 import type { VmServiceDefinition } from '../../protos/gen/vcpud/v1/VmService.js';
 import type { WatchVmRequest } from '../../protos/gen/vcpud/v1/WatchVmRequest.js';
@@ -26,6 +30,7 @@ import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRe
 import type { WriteMemoryResponse__Output } from '../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
 import { type ClientTls, channelTo } from './channel.js';
 import { api } from './definitions.js';
+import { type Duplex, duplex } from './duplex.js';
 
 /** Every rpc of a service, called as a unary one. Streaming ones are methods of VcpudClient. */
 export type Unary<Definition> = {
@@ -75,6 +80,8 @@ export class VcpudClient {
   /** Tracking on and off; memory itself moves by the streams below. */
   readonly memory: Pick<Unary<MemoryServiceDefinition>, 'StartDirtyTracking' | 'StopDirtyTracking'>;
   readonly nested: Unary<NestedStateServiceDefinition>;
+  /** The streams of a migration are methods below. */
+  readonly migration: Pick<Unary<MigrationServiceDefinition>, 'PrepareVm' | 'ResolveMigration'>;
   private readonly client: Client;
   private readonly timeoutMs: number;
 
@@ -88,6 +95,7 @@ export class VcpudClient {
     this.vcpu = this.unaries(api.VcpuService.service);
     this.memory = this.unaries(api.MemoryService.service);
     this.nested = this.unaries(api.NestedStateService.service);
+    this.migration = this.unaries(api.MigrationService.service);
   }
 
   private unaries<T>(service: ServiceDefinition): T {
@@ -184,6 +192,18 @@ export class VcpudClient {
     return incoming(
       this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request),
     );
+  }
+
+  /** MigrationService.SendVm. */
+  sendVm(): Duplex<SendVmRequest, SendVmResponse__Output> {
+    const { path, requestSerialize, responseDeserialize } = api.MigrationService.service.SendVm;
+    return duplex(this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize));
+  }
+
+  /** MigrationService.ReceiveVm, of messages that are serialized already: guest memory is, where it is read. */
+  receiveVm(): Duplex<Buffer, ReceiveVmResponse__Output> {
+    const { path, responseDeserialize } = api.MigrationService.service.ReceiveVm;
+    return duplex(this.client.makeBidiStreamRequest(path, (message: Buffer) => message, responseDeserialize));
   }
 
   /** VmService.WatchVm. */

@@ -67,6 +67,21 @@ function stepError(error: unknown, path: string): VcpudError {
   return partRefused(fieldOf(step), `${path}.${fieldOf(step)}`, cause);
 }
 
+/** Gives a vCPU that never ran a whole state. After a failure it is of no use: its VM is to be deleted. */
+export function restoreFresh(
+  vcpu: StateVcpu,
+  snapshot: VcpuSnapshot,
+  rules: NestedRules,
+  path: string,
+): void {
+  requireRestorable(vcpu, snapshot, rules, path);
+  try {
+    restoreVcpu(vcpu, snapshot, NESTED_ACCESS, failAtOnce);
+  } catch (error) {
+    throw stepError(error, path);
+  }
+}
+
 /**
  * Gives a vCPU a whole state; it must be out of KVM_RUN. After a failure it holds what it held before, and the error's
  * metadata "vcpu_holds" says so. Gives the non-zero bytes of the nested state that the kernel does not hold by design.

@@ -186,6 +186,22 @@ export class DirtyLog {
     };
   }
 
+  /** How many pages a collect would hand out at this moment; hands out none. Throws DIRTY_TRACKING_OFF, COLLECT_UNDER_WAY. */
+  count(): number {
+    const tracking = this.ready();
+    const { regions, logged, marks } = tracking;
+    let pages = 0;
+    for (const region of regions) {
+      this.readLog(tracking, region);
+      for (let i = region.from; i < region.to; i += 1) {
+        // Without manual protection KVM has forgotten what it gave.
+        if (!this.manualProtect) marks[i] = (marks[i] ?? 0) | (logged[i] ?? 0);
+        pages += countBits((marks[i] ?? 0) | (logged[i] ?? 0));
+      }
+    }
+    return pages;
+  }
+
   /** Resolves when no collect is under way any more. */
   idle(): Promise<void> {
     return this.tracking?.open?.ended ?? Promise.resolve();
@@ -231,15 +247,21 @@ export class DirtyLog {
     return tracking;
   }
 
+  /** KVM's log of a region, into words[from..to) of `logged`. */
+  private readLog({ address }: Tracking, { slot, from }: LoggedRegion): void {
+    const request = Buffer.alloc(SIZE.dirtyLog);
+    request.writeUInt32LE(slot, DIRTY_LOG_LAYOUT.slot);
+    request.writeBigUInt64LE(BigInt(address + from * WORD_BYTES), DIRTY_LOG_LAYOUT.bitmap);
+    this.vm.ioctl(KVM.GET_DIRTY_LOG, request);
+  }
+
   /** KVM's log and the marks become what is handed out; gives how many pages. Where KVM fails, nothing is lost. */
   private take(tracking: Tracking): number {
-    const { regions, address, logged, marks } = tracking;
-    const request = Buffer.alloc(SIZE.dirtyLog);
+    const { regions, logged, marks } = tracking;
     let pages = 0;
-    for (const { slot, from, to } of regions) {
-      request.writeUInt32LE(slot, DIRTY_LOG_LAYOUT.slot);
-      request.writeBigUInt64LE(BigInt(address + from * WORD_BYTES), DIRTY_LOG_LAYOUT.bitmap);
-      this.vm.ioctl(KVM.GET_DIRTY_LOG, request);
+    for (const region of regions) {
+      const { from, to } = region;
+      this.readLog(tracking, region);
       for (let i = from; i < to; i += 1) {
         const word = (logged[i] ?? 0) | (marks[i] ?? 0);
         if (word === 0) continue;

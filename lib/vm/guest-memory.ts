@@ -186,6 +186,32 @@ export class GuestMemory {
     return buffer;
   }
 
+  /** Reads a range into buffer[at..], at once. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
+  readInto(gpa: bigint, bytes: number, buffer: Buffer, at: number): void {
+    readSync(this.fd, buffer, at, bytes, this.locate(gpa, BigInt(bytes)));
+  }
+
+  /** Writes a range at once. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
+  writeNow(gpa: bigint, data: Uint8Array): void {
+    writeSync(this.fd, data, 0, data.length, this.locate(gpa, BigInt(data.length)));
+    this.listener(gpa, data.length);
+  }
+
+  /** What of all memory was ever written, as far as the host knows: the rest is zero. Whole pages, ascending by region. */
+  *written(): Generator<{ readonly gpa: bigint; readonly bytes: number }> {
+    for (const { gpa, bytes, offset } of this.placed) {
+      const end = offset + Number(bytes);
+      for (let at = offset; ; ) {
+        this.assertOpen();
+        const data = seekData(this.fd, at, end);
+        if (data >= end) break;
+        const hole = seekHole(this.fd, data, end);
+        yield { gpa: gpa + BigInt(data - offset), bytes: hole - data };
+        at = hole;
+      }
+    }
+  }
+
   /** Checks that a range lies within one region. */
   check(gpa: bigint, bytes: bigint): void {
     this.locate(gpa, bytes);

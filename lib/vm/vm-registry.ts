@@ -44,6 +44,11 @@ export class VmRegistry {
     throw VcpudError.of('VM_NOT_FOUND', `there is no VM ${id}`, { metadata: { vm: id } });
   }
 
+  /** The VM of that id, if there is one. */
+  find(id: string): Vm | undefined {
+    return this.vms.get(id);
+  }
+
   /** All VMs, by id. */
   list(): Vm[] {
     return [...this.vms.values()].sort((a, b) => (a.config.id < b.config.id ? -1 : 1));

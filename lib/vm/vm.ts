@@ -17,7 +17,8 @@ import {
   setNestedStateUnchecked,
 } from '../state/nested-set.js';
 import { FORMER_STATE, putBack } from '../state/put-back.js';
-import { requireRestorable, restoreOrPutBack } from '../state/restore.js';
+import { requireRestorable, restoreFresh, restoreOrPutBack } from '../state/restore.js';
+import { differences } from '../state/snapshot-compare.js';
 import type { VcpuSnapshot } from '../state/vcpu-components.js';
 import {
   captureDevices,
@@ -29,6 +30,7 @@ import { bootLinux, checkLinuxBoot, type LinuxBoot } from './boot/linux-boot.js'
 import { DirtyLog } from './dirty-log.js';
 import { checkRegions, GuestMemory, IDENTITY_MAP_GPA, type MemoryRegion, TSS_GPA } from './guest-memory.js';
 import type { HostProfile } from './host.js';
+import { HandOverFailed, MIGRATION_PHASES, type Migration, migrating, requireOurs } from './migration.js';
 import { Mutex } from './mutex.js';
 import { PcDevices, type PcSnapshot } from './pc/pc-devices.js';
 import { deleted, type NestedCapture, Vcpu } from './vcpu.js';
@@ -84,6 +86,9 @@ export interface Captured<T> {
   readonly time: number;
 }
 
+/** For what is finished once it has begun, whoever asked. */
+const NOBODY: Caller = { gone: () => false };
+
 /** Capabilities that vcpud switches on for every VM, each with its reason. */
 const ENABLED_CAPS: ReadonlyArray<readonly [cap: CapName, reason: string]> = [
   [
@@ -105,6 +110,8 @@ export class Vm {
   /** Which pages were written: started and stopped by the methods below, collected from without a turn of its own. */
   readonly dirty: DirtyLog;
   readonly vcpus: Vcpu[] = [];
+  /** Undefined where it takes part in none. */
+  migration: Migration | undefined;
   readonly consoleHistory = new ConsoleHistory();
   readonly pc: PcDevices | undefined;
   private readonly port: VmPort;
@@ -222,6 +229,7 @@ export class Vm {
   run(caller: Caller): Promise<void> {
     if (!this.runsGuests) return Promise.reject(guestsNotRun());
     return this.exclusively(caller, () => {
+      requireOurs(this.config.id, this.migration);
       const stop = this.stop;
       if (stop !== undefined) {
         throw VcpudError.of('VM_STOPPED', `the VM stopped by itself: ${stop.message}`, {
@@ -260,13 +268,7 @@ export class Vm {
 
   /** Everything that the VM holds beside its memory, from one stop of all vCPUs. */
   capture(caller: Caller): Promise<Captured<VmSnapshot>> {
-    return this.exclusively(caller, () =>
-      this.whileParked(this.vcpus, () => ({
-        vcpus: this.vcpus.map((vcpu) => vcpu.capture()),
-        devices: captureDevices(this.port, this.config),
-        pc: this.pc?.capture(),
-      })),
-    );
+    return this.exclusively(caller, () => this.whileParked(this.vcpus, () => this.snapshot()));
   }
 
   /** What the rules ask of one vCPU, as it is now; it is stopped for that where it runs. */
@@ -360,6 +362,7 @@ export class Vm {
   reset(caller: Caller, index: number): Promise<Buffer | undefined> {
     const vcpu = this.vcpu(index);
     return this.exclusively(caller, async () => {
+      requireOurs(this.config.id, this.migration);
       await this.parkAll();
       this.running = false;
       const held = resetVcpu(vcpu);
@@ -402,6 +405,160 @@ export class Vm {
   /** Ends that; what was not collected is forgotten. */
   stopDirtyTracking(caller: Caller): Promise<void> {
     return this.exclusively(caller, () => this.dirty.stop());
+  }
+
+  /** Begins to send it. Throws VM_MIGRATING where it takes part in a migration already. */
+  beginSending(caller: Caller, id: string, peer: string): Promise<void> {
+    return this.exclusively(caller, () => {
+      const { migration } = this;
+      if (migration !== undefined && migration.phase !== 'ARRIVED')
+        throw migrating(this.config.id, migration);
+      this.dirty.start();
+      this.become({ id, peer, phase: 'SENDING' });
+    });
+  }
+
+  /** The sending came to nothing, before the switch. */
+  endSending(): Promise<void> {
+    return this.exclusively(NOBODY, () => {
+      if (this.migration?.phase !== 'SENDING') return;
+      this.dirty.stop();
+      this.become(undefined);
+    });
+  }
+
+  /**
+   * The switch, at the source: stops the guest, has `give` bring what it holds to the destination, and is done with it.
+   * Where `give` throws HandOverFailed with `certain`, the guest goes on here; without, it stays stopped and handed over.
+   */
+  handOver<T>(give: (snapshot: VmSnapshot, run: boolean, stopMs: number) => Promise<T>): Promise<T> {
+    return this.exclusively(NOBODY, async () => {
+      const since = performance.now();
+      const { migration, running } = this;
+      if (migration?.phase !== 'SENDING') throw new Error('only a VM that is being sent is handed over');
+      await this.parkAll();
+      const stopMs = performance.now() - since;
+      // From here on nothing but what `give` learns lets it run again.
+      this.running = false;
+      this.migration = { ...migration, phase: 'HANDED_OVER' };
+      try {
+        const result = await give(this.snapshot(), running && this.stop === undefined, stopMs);
+        this.become({ ...migration, phase: 'MOVED' });
+        this.dirty.stop();
+        return result;
+      } catch (error) {
+        if (error instanceof HandOverFailed && !error.certain) {
+          this.changed();
+          throw error;
+        }
+        this.migration = migration;
+        this.goOn(running);
+        throw error;
+      }
+    });
+  }
+
+  /** The first memory of a prepared VM is on its way. Throws NOT_PREPARED. */
+  beginReceiving(id: string): void {
+    const { migration } = this;
+    if (migration?.id !== id || migration.phase !== 'PREPARED') {
+      throw VcpudError.of('NOT_PREPARED', `VM ${this.config.id} does not wait for migration ${id}`, {
+        subject: `vms/${this.config.id}`,
+        metadata: { vm: this.config.id, migration_id: id },
+      });
+    }
+    this.become({ ...migration, phase: 'RECEIVING' });
+  }
+
+  /** The switch, at the destination: takes the state, reads it back, and lets the guest go on. */
+  arrive(snapshot: VmSnapshot, run: boolean, onPart: (name: string, ms: number) => void): Promise<void> {
+    return this.exclusively(NOBODY, () => {
+      const { migration } = this;
+      if (migration?.phase !== 'RECEIVING') throw new Error('only a VM that is being received arrives');
+      const timed = <T>(name: string, task: () => T): T => {
+        const since = performance.now();
+        const result = task();
+        onPart(name, performance.now() - since);
+        return result;
+      };
+      const halted = timed('restore', () => this.restoreFresh(snapshot));
+      timed('check', () => this.requireHolds(snapshot));
+      this.migration = { ...migration, phase: 'ARRIVED' };
+      timed('run', () => {
+        for (const vcpu of this.vcpus) this.revive(vcpu, halted[vcpu.index] ?? false);
+        this.goOn(run && this.stop === undefined);
+      });
+    });
+  }
+
+  /** Ends what a migration left behind. Throws MIGRATION_ID_DIFFERS, MIGRATION_PHASE. The caller deletes what was abandoned. */
+  resolveMigration(caller: Caller, id: string, outcome: 'RUN_HERE' | 'ABANDON'): Promise<void> {
+    return this.exclusively(caller, () => {
+      const { migration } = this;
+      const about = { subject: `vms/${this.config.id}`, metadata: { vm: this.config.id, migration_id: id } };
+      if (migration?.id !== id) {
+        const message = `VM ${this.config.id} takes no part in migration ${id}`;
+        throw VcpudError.of('MIGRATION_ID_DIFFERS', message, about);
+      }
+      const row = MIGRATION_PHASES[migration.phase];
+      if (!(outcome === 'RUN_HERE' ? row.mayRunHere : row.mayAbandon)) {
+        throw VcpudError.of('MIGRATION_PHASE', `VM ${this.config.id}: ${row.why}`, {
+          ...about,
+          metadata: { ...about.metadata, phase: migration.phase, outcome },
+        });
+      }
+      if (outcome === 'ABANDON') return;
+      this.dirty.stop();
+      this.migration = undefined;
+      this.goOn(this.stop === undefined);
+    });
+  }
+
+  private become(migration: Migration | undefined): void {
+    this.migration = migration;
+    this.changed();
+  }
+
+  /** Everything beside memory; every vCPU must be parked. */
+  private snapshot(): VmSnapshot {
+    this.pc?.drain();
+    return {
+      vcpus: this.vcpus.map((vcpu) => vcpu.capture()),
+      devices: captureDevices(this.port, this.config),
+      pc: this.pc?.capture(),
+    };
+  }
+
+  private goOn(run: boolean): void {
+    this.running = run;
+    if (run) for (const vcpu of this.vcpus) vcpu.resume();
+    this.changed();
+  }
+
+  /** Gives a VM that never ran a state; after a failure it is of no use. Gives which vCPUs are halted. */
+  private restoreFresh(snapshot: VmSnapshot): boolean[] {
+    this.requireSameShape(snapshot);
+    restoreDevices(this.port, this.config, snapshot.devices);
+    const halted = this.vcpus.map((vcpu) => {
+      const taken = this.takeHalted(snapshot.vcpus[vcpu.index] ?? {});
+      restoreFresh(vcpu, taken.given, this.rules, `state.vcpus[${vcpu.index}]`);
+      return taken.halted;
+    });
+    if (snapshot.pc !== undefined) this.pc?.restore(snapshot.pc);
+    return halted;
+  }
+
+  /** Throws STATE_NOT_HELD unless what is read back is what was given. */
+  private requireHolds(snapshot: VmSnapshot): void {
+    const unlike = this.vcpus.flatMap((vcpu) => {
+      const given = this.takeHalted(snapshot.vcpus[vcpu.index] ?? {}).given;
+      return differences(given, vcpu.capture()).map((part) => `vcpus[${vcpu.index}].${part}`);
+    });
+    if (unlike.length === 0) return;
+    const parts = unlike.join(', ');
+    throw VcpudError.of('STATE_NOT_HELD', `the state reads back otherwise in ${parts}`, {
+      metadata: { parts },
+    });
   }
 
   /** Tells the watcher what happens from now on, until the function given back is called. */
@@ -465,6 +622,7 @@ export class Vm {
 
   /** Throws VM_RUNNING for a VM that runs. In one that just stopped by itself the last vCPUs are waited for. */
   private async requirePaused(): Promise<void> {
+    requireOurs(this.config.id, this.migration);
     if (!this.running) return this.parkAll();
     throw VcpudError.of('VM_RUNNING', `VM ${this.config.id} runs: pause it first`, {
       subject: `vms/${this.config.id}`,

@@ -1,0 +1,223 @@
+// The source's side of a move: rounds of memory, then the switch. Speaks to the destination by a link, which is a
+// stream of ReceiveVm; who leads it (how many rounds, when to switch) is the orchestrator.
+
+import type { ServiceError } from '@grpc/grpc-js';
+import type { ReceiveVmRequest } from '../../protos/gen/vcpud/v1/ReceiveVmRequest.js';
+import type { ReceiveVmResponse__Output } from '../../protos/gen/vcpud/v1/ReceiveVmResponse.js';
+import { api } from '../api/definitions.js';
+import type { Duplex } from '../api/duplex.js';
+import { errorInfoOf } from '../api/error-details.js';
+import { VcpudError } from '../errors/vcpud-error.js';
+import { HandOverFailed } from '../vm/migration.js';
+import type { Vm } from '../vm/vm.js';
+import { hashMemory } from './memory-hash.js';
+import { type PageRange, pageMessages } from './page-messages.js';
+import { vmState } from './vm-state.js';
+
+/** A stream of ReceiveVm, seen from the source. */
+export type Link = Duplex<Buffer, ReceiveVmResponse__Output>;
+
+export interface Sent {
+  readonly pages: number;
+  readonly zeroPages: number;
+  readonly bytes: number;
+}
+
+export interface RoundResult extends Sent {
+  readonly round: number;
+  readonly ms: number;
+  /** What the next round would send at this moment. */
+  readonly dirtyPages: number;
+}
+
+export interface Part {
+  readonly name: string;
+  readonly ms: number;
+}
+
+export interface SwitchResult extends Sent {
+  readonly blackoutMs: number;
+  readonly parts: readonly Part[];
+  readonly verifiedRanges: number;
+}
+
+export interface RoundProgress extends Sent {
+  readonly round: number;
+  /** 0 where that is not known. */
+  readonly ofPages: number;
+}
+
+const { requestSerialize } = api.MigrationService.service.ReceiveVm;
+const wire = (message: ReceiveVmRequest): Buffer => requestSerialize(message);
+
+const PROGRESS_MS = 500;
+
+export class VmSender {
+  private readonly vm: Vm;
+  private readonly link: Link;
+  private readonly bytesPerMs: number;
+  private round = 0;
+
+  /** bandwidth: bytes a second for rounds; 0 for no limit. */
+  constructor(vm: Vm, link: Link, bandwidth: number) {
+    this.vm = vm;
+    this.link = link;
+    this.bytesPerMs = bandwidth / 1000;
+  }
+
+  /** Shows the token; resolves when memory can come. */
+  async begin(migrationId: string, token: string): Promise<void> {
+    await this.link.send(wire({ begin: { name: `vms/${this.vm.config.id}`, migrationId, token } }));
+    await this.expect('ready');
+  }
+
+  /** Copies what was written since the round before; the first time, all memory. */
+  async sendRound(onProgress: (progress: RoundProgress) => void): Promise<RoundResult> {
+    const since = performance.now();
+    this.round += 1;
+    const { round } = this;
+    const first = round === 1;
+    const dirty = first ? undefined : this.vm.dirty.collect();
+    const ranges = dirty?.runs ?? this.vm.memory.written();
+    let told = since;
+    const sent = await this.sendPages(ranges, first, async (soFar) => {
+      const now = performance.now();
+      if (now - told > PROGRESS_MS) {
+        told = now;
+        onProgress({ round, ...soFar, ofPages: dirty?.pages ?? 0 });
+      }
+      await this.pace(soFar.bytes, since);
+    });
+    await this.link.send(wire({ roundEnd: { round } }));
+    await this.expect('roundWritten');
+    const ms = performance.now() - since;
+    return { round, ...sent, ms, dirtyPages: this.vm.dirty.count() };
+  }
+
+  /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, MIGRATION_IN_DOUBT. */
+  async switchOver(verifyMemory: boolean): Promise<SwitchResult> {
+    const since = performance.now();
+    try {
+      return await this.vm.handOver(async (snapshot, run, stopMs) => {
+        const parts: Part[] = [{ name: 'stop', ms: stopMs }];
+        let last = since + stopMs;
+        const part = (name: string) => {
+          const now = performance.now();
+          parts.push({ name, ms: now - last });
+          last = now;
+        };
+        part('capture');
+        // After the state was taken: KVM may write memory for that (steal time).
+        const dirty = this.vm.dirty.collect();
+        const sent = await this.beforeCommit(() => this.sendPages(dirty.runs, false));
+        part('memory');
+        const memoryHashes = verifyMemory ? await hashMemory(this.vm.memory) : [];
+        if (verifyMemory) part('hash');
+        const commit = wire({ commit: { state: vmState(snapshot), run, memoryHashes } });
+        const arrived = await this.commit(commit);
+        part('answer');
+        parts.push(...arrived);
+        const blackoutMs = last - since;
+        return {
+          pages: sent.pages,
+          zeroPages: sent.zeroPages,
+          bytes: sent.bytes + commit.length,
+          blackoutMs,
+          parts,
+          verifiedRanges: memoryHashes.length,
+        };
+      });
+    } catch (error) {
+      if (!(error instanceof HandOverFailed)) throw error;
+      if (error.certain) throw refused(error.cause);
+      throw VcpudError.of(
+        'MIGRATION_IN_DOUBT',
+        `the destination went away during the switch (${error.message}): the guest is stopped here, and may run there`,
+        { metadata: { vm: this.vm.config.id }, cause: error },
+      );
+    }
+  }
+
+  /** Until the commit is sent the destination can't run the guest, whatever goes wrong. */
+  private async beforeCommit<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      throw new HandOverFailed(error, true);
+    }
+  }
+
+  private async commit(message: Buffer): Promise<Part[]> {
+    await this.link.send(message);
+    let answer: ReceiveVmResponse__Output;
+    try {
+      answer = await this.link.next();
+    } catch (error) {
+      // What vcpud itself says is meant: it has deleted its part. Anything else is the line, or its end.
+      throw new HandOverFailed(error, errorInfoOf(error as ServiceError) !== undefined);
+    }
+    if (answer.arrived === null || answer.arrived === undefined)
+      throw new HandOverFailed(new Error('not an answer to a commit'), false);
+    return answer.arrived.parts.map(({ name, duration }) => ({
+      name: `destination: ${name}`,
+      ms: Number(duration?.seconds ?? 0) * 1000 + (duration?.nanos ?? 0) / 1e6,
+    }));
+  }
+
+  private async sendPages(
+    ranges: Iterable<PageRange>,
+    skipZeroes: boolean,
+    each: (soFar: Sent) => Promise<void> = async () => undefined,
+  ): Promise<Sent> {
+    let soFar: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
+    let onItsWay: Promise<void> = Promise.resolve();
+    for (const { wire: message, pages, zeroPages } of pageMessages(this.vm.memory, ranges, skipZeroes)) {
+      // The one before must be out: the next is built where it stands.
+      await onItsWay;
+      onItsWay = this.link.send(message);
+      soFar = {
+        pages: soFar.pages + pages,
+        zeroPages: soFar.zeroPages + zeroPages,
+        bytes: soFar.bytes + message.length,
+      };
+      await each(soFar);
+    }
+    await onItsWay;
+    return soFar;
+  }
+
+  /** Waits until so many bytes were allowed since then. */
+  private async pace(bytes: number, since: number): Promise<void> {
+    if (this.bytesPerMs === 0) return;
+    const ahead = bytes / this.bytesPerMs - (performance.now() - since);
+    if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead));
+  }
+
+  /** The answer of that kind. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE. */
+  private async expect(kind: 'ready' | 'roundWritten'): Promise<void> {
+    let answer: ReceiveVmResponse__Output;
+    try {
+      answer = await this.link.next();
+    } catch (error) {
+      throw refused(error);
+    }
+    if (answer[kind] === null || answer[kind] === undefined)
+      throw new Error(`the destination answered something else than ${kind}`);
+  }
+}
+
+/** The error for what a destination said, or for its silence. */
+export function refused(error: unknown): VcpudError {
+  const info = errorInfoOf(error as ServiceError);
+  const { message } = error as Error;
+  if (info === undefined) {
+    return VcpudError.of('DESTINATION_UNREACHABLE', `the destination went away: ${message}`, {
+      cause: error,
+    });
+  }
+  return VcpudError.of('DESTINATION_REFUSED', `the destination refused: ${message}`, {
+    subject: 'destination',
+    metadata: { ...info.metadata, destination_reason: info.reason },
+    cause: error,
+  });
+}
