@@ -1,0 +1,204 @@
+// The reference orchestrator of a live migration: a client of two vcpuds and of nothing else. Memory and states go
+// from one to the other directly; this leads. Until the switch the guest runs at the source, whatever breaks; what a
+// break during the switch leaves, resolve.ts ends.
+
+import { randomUUID } from 'node:crypto';
+import type { Duration__Output } from '../../protos/gen/google/protobuf/Duration.js';
+import type { SendVmResponse__Output } from '../../protos/gen/vcpud/v1/SendVmResponse.js';
+import type { VcpudClient } from '../api/client.js';
+import { type Decision, decide, type Limits, type Round } from './pre-copy.js';
+
+/** What a live migration does, in order, and why there. */
+export const LIVE_PHASES = [
+  ['prepare', 'a VM of the same shape waits at the destination'],
+  ['connect', 'the source reaches it, shows the token, and has writes logged from here on'],
+  ['pre-copy', 'memory, again and again what was written meanwhile, while the guest runs'],
+  ['switch', 'the guest stops, the rest follows, it goes on at the destination'],
+  ['delete', 'the source is no longer needed'],
+] as const;
+
+export type LivePhase = (typeof LIVE_PHASES)[number][0];
+
+export interface LiveOptions extends Limits {
+  readonly source: VcpudClient;
+  readonly destination: VcpudClient;
+  /** The destination as the source reaches it: unix:///PATH or tcp://HOST:PORT. */
+  readonly destinationEndpoint: string;
+  readonly vmId: string;
+  /** Whether to compare all memory before the guest goes on; its blackout grows by that. */
+  readonly verifyMemory: boolean;
+  readonly onEvent: (event: LiveEvent) => void;
+  /** Aborted, the migration ends; before the switch, with the guest at the source. */
+  readonly signal?: AbortSignal;
+}
+
+export type LiveEvent =
+  | { readonly kind: 'phase'; readonly phase: LivePhase; readonly ms: number }
+  | {
+      readonly kind: 'progress';
+      readonly round: number;
+      readonly pages: number;
+      readonly ofPages: number;
+      readonly sentBytes: number;
+    }
+  | {
+      readonly kind: 'round';
+      readonly round: Round & { readonly zeroPages: number };
+      readonly decision: Decision;
+    };
+
+export interface LiveResult {
+  readonly migrationId: string;
+  readonly memoryBytes: bigint;
+  readonly rounds: ReadonlyArray<Round & { readonly zeroPages: number }>;
+  readonly blackoutMs: number;
+  readonly parts: ReadonlyArray<{ readonly name: string; readonly ms: number }>;
+  readonly switchPages: number;
+  readonly switchBytes: number;
+  readonly verifiedRanges: number;
+  readonly totalMs: number;
+}
+
+/** The guest writes faster than the limits allow to send; it is at the source. */
+export class NotConverging extends Error {
+  readonly rounds: readonly Round[];
+  constructor(why: string, rounds: readonly Round[]) {
+    super(why);
+    this.name = 'NotConverging';
+    this.rounds = rounds;
+  }
+}
+
+/** A phase failed. Where the guest then is, the two vcpuds know: resolve.ts asks them. */
+export class LiveMigrationFailed extends Error {
+  readonly phase: LivePhase;
+  readonly migrationId: string;
+  constructor(phase: LivePhase, migrationId: string, cause: unknown) {
+    super(`${phase}: ${(cause as Error).message}`, { cause });
+    this.name = 'LiveMigrationFailed';
+    this.phase = phase;
+    this.migrationId = migrationId;
+  }
+}
+
+const ms = (duration: Duration__Output | null | undefined): number =>
+  Number(duration?.seconds ?? 0) * 1000 + (duration?.nanos ?? 0) / 1e6;
+
+/** Moves a VM while it runs. Where this returns, the guest runs at the destination and the source has no trace of it. */
+export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
+  const { source, destination, vmId, onEvent, signal } = options;
+  const name = `vms/${vmId}`;
+  const migrationId = randomUUID();
+  const began = performance.now();
+  let phase: LivePhase = 'prepare';
+  const timed = async <T>(which: LivePhase, task: () => Promise<T>): Promise<T> => {
+    signal?.throwIfAborted();
+    phase = which;
+    const since = performance.now();
+    const result = await task();
+    onEvent({ kind: 'phase', phase: which, ms: performance.now() - since });
+    return result;
+  };
+  let prepared = false;
+  try {
+    const token = await timed('prepare', async () => {
+      const { vm } = await source.vm.GetVm({ name });
+      const answer = await destination.migration.PrepareVm({ vmId, vm, migrationId });
+      prepared = true;
+      return answer.token;
+    });
+    const stream = source.sendVm();
+    const cancel = () => stream.cancel();
+    signal?.addEventListener('abort', cancel);
+    try {
+      const answerTo = async <K extends keyof SendVmResponse__Output>(
+        kind: K,
+      ): Promise<NonNullable<SendVmResponse__Output[K]>> => {
+        for (;;) {
+          const answer = await stream.next();
+          if (answer.progress !== null && answer.progress !== undefined) {
+            const { round, pages, ofPages, sentBytes } = answer.progress;
+            onEvent({
+              kind: 'progress',
+              round,
+              pages: Number(pages),
+              ofPages: Number(ofPages),
+              sentBytes: Number(sentBytes),
+            });
+            continue;
+          }
+          const wanted = answer[kind];
+          if (wanted === null || wanted === undefined)
+            throw new Error(`an answer other than ${String(kind)}`);
+          return wanted;
+        }
+      };
+      const { memoryBytes } = await timed('connect', async () => {
+        await stream.send({
+          start: {
+            name,
+            migrationId,
+            destination: options.destinationEndpoint,
+            token,
+            bandwidthBytesPerSecond: options.bandwidth,
+          },
+        });
+        return answerTo('started');
+      });
+      const rounds: Array<Round & { zeroPages: number }> = [];
+      await timed('pre-copy', async () => {
+        for (;;) {
+          signal?.throwIfAborted();
+          await stream.send({ round: {} });
+          const done = await answerTo('roundDone');
+          const round = {
+            round: done.round,
+            pages: Number(done.pages),
+            zeroPages: Number(done.zeroPages),
+            sentBytes: Number(done.sentBytes),
+            ms: ms(done.duration),
+            dirtyPages: Number(done.dirtyPages),
+          };
+          rounds.push(round);
+          const decision = decide(rounds, options);
+          onEvent({ kind: 'round', round, decision });
+          if (decision.kind === 'give-up') throw new NotConverging(decision.why, rounds);
+          if (decision.kind === 'switch') return;
+        }
+      });
+      const switched = await timed('switch', async () => {
+        await stream.send({ switchOver: { verifyMemory: options.verifyMemory } });
+        return answerTo('switched');
+      });
+      signal?.removeEventListener('abort', cancel);
+      prepared = false; // from here on the guest is the destination's
+      phase = 'delete';
+      const since = performance.now();
+      await source.migration.ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' });
+      onEvent({ kind: 'phase', phase, ms: performance.now() - since });
+      return {
+        migrationId,
+        memoryBytes: BigInt(memoryBytes),
+        rounds,
+        blackoutMs: ms(switched.blackout),
+        parts: switched.parts.map((part) => ({ name: part.name, ms: ms(part.duration) })),
+        switchPages: Number(switched.pages),
+        switchBytes: Number(switched.sentBytes),
+        verifiedRanges: switched.verifiedRanges,
+        totalMs: performance.now() - began,
+      };
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      stream.cancel();
+    }
+  } catch (error) {
+    // Refused where it has arrived, NOT_FOUND where its own end was faster: both are well.
+    if (prepared) {
+      await destination.migration
+        .ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' })
+        .catch(() => undefined);
+    }
+    if (error instanceof NotConverging) throw error;
+    throw new LiveMigrationFailed(phase, migrationId, error);
+  }
+}

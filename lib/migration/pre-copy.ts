@@ -1,0 +1,87 @@
+// The rule by which rounds of pre-copy end: switch, another round, or give up. Pure, so that it can be read and tested
+// without a guest.
+
+/** What a round said. */
+export interface Round {
+  readonly round: number;
+  readonly pages: number;
+  readonly sentBytes: number;
+  readonly ms: number;
+  /** Pages that are dirty now: what the switch would have to send. */
+  readonly dirtyPages: number;
+}
+
+export interface Limits {
+  /** The longest blackout that is wanted, ms. */
+  readonly maxBlackoutMs: number;
+  /** The most bytes a second that rounds may send; 0 for no limit. The switch is not held up by it. */
+  readonly bandwidth: number;
+  readonly maxRounds: number;
+}
+
+export type Decision =
+  | { readonly kind: 'switch'; readonly predictedMs: number }
+  | { readonly kind: 'round'; readonly predictedMs: number }
+  | { readonly kind: 'give-up'; readonly predictedMs: number; readonly why: string };
+
+const PAGE_BYTES = 4096;
+/** What a switch costs beside pages: stop, states, checks, and the way there and back. */
+const FIXED_MS = 20;
+/** A round that leaves less than this much less than the best before is no progress. */
+const PROGRESS = 0.9;
+/** So many rounds without progress, and the guest writes faster than the line sends. */
+const MOST_ROUNDS_WITHOUT_PROGRESS = 4;
+/** Fewer pages than this cost less than what is uncertain in a prediction. */
+const FEW_PAGES = 64;
+
+/** The rate of the fastest round that sent enough to tell, bytes a millisecond. */
+export function sendRate(rounds: readonly Round[]): number {
+  const telling = rounds.filter(({ pages }) => pages > FEW_PAGES);
+  const rates = (telling.length > 0 ? telling : rounds).map(
+    ({ sentBytes, ms }) => sentBytes / Math.max(ms, 0.1),
+  );
+  return Math.max(...rates, 1);
+}
+
+/** For how long the guest would stand still, were it stopped now, ms. */
+export function predictBlackout(rounds: readonly Round[]): number {
+  const dirty = rounds.at(-1)?.dirtyPages ?? 0;
+  return FIXED_MS + (dirty * PAGE_BYTES) / sendRate(rounds);
+}
+
+export function decide(rounds: readonly Round[], limits: Limits): Decision {
+  const predictedMs = predictBlackout(rounds);
+  const last = rounds.at(-1);
+  if (last === undefined) return { kind: 'round', predictedMs };
+  if (predictedMs <= limits.maxBlackoutMs) {
+    // One more round is cheap where it can still make the switch shorter: the first leaves what was written during all of it.
+    return rounds.length === 1 && last.dirtyPages > FEW_PAGES
+      ? { kind: 'round', predictedMs }
+      : { kind: 'switch', predictedMs };
+  }
+  const limit = `the longest blackout asked for is ${limits.maxBlackoutMs} ms`;
+  const predicted = `${Math.round(predictedMs)} ms after ${last.round} rounds`;
+  if (withoutProgress(rounds) >= MOST_ROUNDS_WITHOUT_PROGRESS) {
+    const why = `the guest writes as fast as its memory is sent: a blackout of ${predicted}, and no less with more of them; ${limit}`;
+    return { kind: 'give-up', predictedMs, why };
+  }
+  if (rounds.length >= limits.maxRounds) {
+    return { kind: 'give-up', predictedMs, why: `a blackout of ${predicted}; ${limit}` };
+  }
+  return { kind: 'round', predictedMs };
+}
+
+/** How many of the last rounds left no less than the best before them. */
+function withoutProgress(rounds: readonly Round[]): number {
+  let best = Number.POSITIVE_INFINITY;
+  let count = 0;
+  for (const { dirtyPages } of rounds) {
+    if (dirtyPages < best * PROGRESS) {
+      best = dirtyPages;
+      count = 0;
+    } else {
+      count += 1;
+    }
+  }
+  return count;
+}
