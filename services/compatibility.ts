@@ -4,9 +4,10 @@ import { nestedFormat, u64 } from '../lib/api/vcpu-state.js';
 import type { Finding } from '../lib/compat/compare.js';
 import type { CpuVendor, DestinationFacts, HostFacts, NestedFormat, VmFacts } from '../lib/compat/facts.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { CAP, type CapName, SIZE } from '../lib/kvm/abi.js';
+import { CAP, type CapName, MSR, SIZE } from '../lib/kvm/abi.js';
 import { availableMemoryBytes } from '../lib/os/available-memory.js';
 import { xsaveBytes } from '../lib/state/vcpu-components.js';
+import { MOST_REGIONS } from '../lib/vm/guest-memory.js';
 import type { Vm } from '../lib/vm/vm.js';
 import type { VcpuNeeds } from '../lib/vm/vm-needs.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
@@ -56,15 +57,34 @@ function required<T>(value: T | null | undefined, field: string): T {
   return value;
 }
 
+function wrongSize(field: string, expected: string, given: string): VcpudError {
+  return VcpudError.of('STATE_SIZE_WRONG', `${field} must be ${expected}, not ${given}`, {
+    field,
+    metadata: { expected, given },
+  });
+}
+
+/** KVM_MAX_CPUID_ENTRIES: no vCPU has more. */
+const MOST_CPUID_ENTRIES = 256;
+/** One table a vCPU, at most. */
+const MOST_VCPUS = 288;
+/** One row of each MSR and vCPU, at most. */
+const MOST_VMX_MSRS = MOST_VCPUS * (MSR.VMX_LAST - MSR.VMX_FIRST + 1);
+
 /** A CPUID table of whole entries. Throws FIELD_REQUIRED, STATE_SIZE_WRONG. */
 function cpuidTable(entries: Buffer, field: string): Buffer {
   if (entries.length === 0) throw missing(field);
-  if (entries.length % SIZE.cpuidEntry === 0) return entries;
-  const expected = `a multiple of ${SIZE.cpuidEntry} bytes`;
-  throw VcpudError.of('STATE_SIZE_WRONG', `${field} must be ${expected}, not ${entries.length}`, {
-    field,
-    metadata: { expected, given: `${entries.length} bytes` },
-  });
+  if (entries.length % SIZE.cpuidEntry !== 0)
+    throw wrongSize(field, `a multiple of ${SIZE.cpuidEntry} bytes`, `${entries.length} bytes`);
+  const most = MOST_CPUID_ENTRIES * SIZE.cpuidEntry;
+  if (entries.length > most) throw wrongSize(field, `at most ${most} bytes`, `${entries.length} bytes`);
+  return entries;
+}
+
+/** A list that no VM has longer. Throws STATE_SIZE_WRONG. */
+function atMost<T>(most: number, items: readonly T[], field: string): readonly T[] {
+  if (items.length <= most) return items;
+  throw wrongSize(field, `at most ${most} items`, `${items.length} items`);
 }
 
 const isCapName = (name: string): name is CapName => name in CAP;
@@ -105,17 +125,23 @@ export function vmFacts(message: VmRequirements__Output | null): VmFacts {
     id,
     host,
     vcpuCount: needs.vcpuCount,
-    regions: needs.memoryRegions.map(({ gpa, sizeBytes }) => ({
-      gpa: BigInt(gpa),
-      bytes: BigInt(sizeBytes),
-    })),
+    regions: atMost(MOST_REGIONS, needs.memoryRegions, 'requirements.memory_regions').map(
+      ({ gpa, sizeBytes }) => ({
+        gpa: BigInt(gpa),
+        bytes: BigInt(sizeBytes),
+      }),
+    ),
     irqchip: needs.irqchip,
     pit: needs.pit,
-    cpuids: needs.cpuids.map((entries, i) => cpuidTable(entries, `requirements.cpuids[${i}]`)),
+    cpuids: atMost(MOST_VCPUS, needs.cpuids, 'requirements.cpuids').map((entries, i) =>
+      cpuidTable(entries, `requirements.cpuids[${i}]`),
+    ),
     xcr0: BigInt(needs.xcr0),
     xsaveBytes: needs.xsaveBytes,
     tscKhz: needs.tscKhz,
-    vmxCapabilityMsrs: rows(needs.vmxCapabilityMsrs),
+    vmxCapabilityMsrs: rows(
+      atMost(MOST_VMX_MSRS, needs.vmxCapabilityMsrs, 'requirements.vmx_capability_msrs'),
+    ),
     nestedFormat: FORMATS[needs.nestedFormat],
   };
 }

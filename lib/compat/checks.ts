@@ -5,8 +5,15 @@ import { CAP, type CapName } from '../kvm/abi.js';
 import { cpuidRegister, maxPhyAddr, type Register } from '../kvm/cpuid.js';
 import { allowsPreemptionTimer, CAPABILITY_MSRS, unmetDemands } from '../nested/vmx-capability-demands.js';
 import { VMX_MSR } from '../nested/vmx-conditions.js';
-import { CPUID_VALUES, FEATURES, type Feature, placeOf, xsaveComponentName } from './cpuid-features.js';
-import type { DestinationFacts, VmFacts } from './facts.js';
+import {
+  CPUID_VALUES,
+  FEATURES,
+  FEATURES_BY_REGISTER,
+  type Feature,
+  placeOf,
+  xsaveComponentName,
+} from './cpuid-features.js';
+import type { DestinationFacts, HostFacts, NestedFormat, VmFacts } from './facts.js';
 import { KERNEL_BUGS, mayHave } from './kernel-bugs.js';
 
 export type Severity = 'BLOCKER' | 'WARNING' | 'INFO';
@@ -50,11 +57,33 @@ const registerOf = (
   { leaf, subleaf, register }: { leaf: number; subleaf: number; register: Register },
 ): number => cpuidRegister(entries, leaf, register, subleaf);
 
-const hasBit = (entries: Buffer, bit: Feature): boolean => ((registerOf(entries, bit) >>> bit.bit) & 1) === 1;
+const bitOf = (value: number, bit: number): boolean => ((value >>> bit) & 1) === 1;
+
+const hasBit = (entries: Buffer, feature: Feature): boolean =>
+  bitOf(registerOf(entries, feature), feature.bit);
 
 /** Whether some vCPU of the VM has the feature. */
 const vmHas = ({ cpuids }: VmFacts, feature: Feature): boolean =>
   cpuids.some((entries) => hasBit(entries, feature));
+
+/** Features by what is in the register that they are in: of the VM's vCPUs together, and of others' tables. */
+function featuresWhere(
+  { cpuids }: VmFacts,
+  others: readonly Buffer[],
+  wanted: (feature: Feature, vmHasIt: boolean, othersHaveIt: readonly boolean[]) => boolean,
+): Feature[] {
+  return FEATURES_BY_REGISTER.flatMap(({ at, features }) => {
+    const ofVm = cpuids.reduce((value, entries) => value | registerOf(entries, at), 0);
+    const ofOthers = others.map((entries) => registerOf(entries, at));
+    return features.filter((feature) =>
+      wanted(
+        feature,
+        bitOf(ofVm, feature.bit),
+        ofOthers.map((value) => bitOf(value, feature.bit)),
+      ),
+    );
+  });
+}
 
 // ---------------------------------------------------------------------------------------------------------
 // CPUID
@@ -69,22 +98,24 @@ const BY_CAPABILITY: Readonly<Record<string, CapName>> = {
   TSC_DEADLINE_TIMER: 'TSC_DEADLINE_TIMER',
 };
 
-function offers(host: DestinationFacts, feature: Feature): boolean {
-  if (hasBit(host.cpuid, feature)) return true;
-  const capability = BY_CAPABILITY[feature.name];
-  return capability !== undefined && (host.capabilities.get(capability) ?? 0) > 0;
-}
+const byCapability = (host: DestinationFacts, { name }: Feature): boolean => {
+  const capability = BY_CAPABILITY[name];
+  return capability !== undefined && ability(host, capability) > 0;
+};
 
-function missingFeatures(features: readonly Feature[]): Check['find'] {
+function missingFeatures(nested: boolean): Check['find'] {
   return (vm, host) =>
-    features
-      .filter((feature) => vmHas(vm, feature) && !offers(host, feature))
-      .map((feature) => ({
-        subject: feature.name,
-        message: `The VM has ${feature.name} (${placeOf(feature)}), which this host does not offer.`,
-        source: 'yes',
-        destination: 'no',
-      }));
+    featuresWhere(
+      vm,
+      [host.cpuid],
+      (feature, has, [offered]) =>
+        has && offered === false && isNested(feature) === nested && !byCapability(host, feature),
+    ).map((feature) => ({
+      subject: feature.name,
+      message: `The VM has ${feature.name} (${placeOf(feature)}), which this host does not offer.`,
+      source: 'yes',
+      destination: 'no',
+    }));
 }
 
 function lowerValues(nested: boolean): Check['find'] {
@@ -154,6 +185,9 @@ const DEVICES: ReadonlyArray<readonly [cap: CapName, name: 'irqchip' | 'pit', wh
 /** undefined for what a vcpud didn't ask for. */
 const answer = (value: number | undefined): string => (value === undefined ? 'not known' : String(value));
 
+/** What KVM_CHECK_EXTENSION answers; 0, "no", for what a vcpud didn't ask for. */
+const ability = ({ capabilities }: HostFacts, cap: CapName): number => capabilities.get(cap) ?? 0;
+
 // ---------------------------------------------------------------------------------------------------------
 // TSC
 
@@ -170,7 +204,7 @@ const otherRate = ({ tscKhz }: VmFacts, host: DestinationFacts): boolean =>
 
 /** The rate travels with a state only from a host that can scale, and only such a host keeps it. */
 const scales = (vm: VmFacts, host: DestinationFacts): boolean =>
-  [vm.host, host].every(({ capabilities }) => (capabilities.get('TSC_CONTROL') ?? 0) > 0);
+  ability(vm.host, 'TSC_CONTROL') > 0 && ability(host, 'TSC_CONTROL') > 0;
 
 const rates = (vm: VmFacts, host: DestinationFacts, message: string): Difference => ({
   subject: '',
@@ -182,6 +216,8 @@ const rates = (vm: VmFacts, host: DestinationFacts, message: string): Difference
 const TSC_SOURCE = 'kvm_set_tsc_khz and set_tsc_khz in arch/x86/kvm/x86.c';
 
 // ---------------------------------------------------------------------------------------------------------
+
+const format = (known: NestedFormat | undefined): string => known ?? 'none';
 
 const VENDOR_WORDS = { AMD: 'an AMD', INTEL: 'an Intel', UNKNOWN: 'an unknown' } as const;
 
@@ -244,7 +280,7 @@ export const CHECKS: readonly Check[] = [
       when(vm.nestedFormat !== undefined && !host.nested.enabled, () => ({
         subject: '',
         message: `This host's KVM has no nested state: ${host.nested.disabledReason}.`,
-        source: vm.nestedFormat ?? 'none',
+        source: format(vm.nestedFormat),
         destination: 'none',
       })),
   },
@@ -258,9 +294,9 @@ export const CHECKS: readonly Check[] = [
     find: (vm, host) =>
       when(vm.nestedFormat !== undefined && vm.nestedFormat !== host.nested.format, () => ({
         subject: '',
-        message: `The VM's nested states are of format ${vm.nestedFormat}, this host takes ${host.nested.format}.`,
-        source: vm.nestedFormat ?? 'none',
-        destination: host.nested.format ?? 'none',
+        message: `The VM's nested states are of format ${format(vm.nestedFormat)}, this host takes ${format(host.nested.format)}.`,
+        source: format(vm.nestedFormat),
+        destination: format(host.nested.format),
       })),
   },
   {
@@ -302,7 +338,7 @@ export const CHECKS: readonly Check[] = [
     compares: 'CPUID, feature by feature',
     why: 'KVM sets any CPUID, also of features that the CPU has not: the guest would fault when it uses them, or lose a protection that it counts on.',
     source: 'KVM_GET_SUPPORTED_CPUID and KVM_SET_CPUID2 in Documentation/virt/kvm/api.rst',
-    find: missingFeatures(FEATURES.filter((feature) => !isNested(feature))),
+    find: missingFeatures(false),
   },
   {
     reason: 'NESTED_FEATURE_MISSING',
@@ -311,7 +347,7 @@ export const CHECKS: readonly Check[] = [
     compares: 'SVM, VMX and the features of SVM (CPUID 0x8000000A)',
     why: 'L1 has seen what its L2 may use, and set it up: without, VMRUN fails or does less.',
     source: 'nested_svm_check_controls, kvm_set_cpu_caps',
-    find: missingFeatures(FEATURES.filter(isNested)),
+    find: missingFeatures(true),
   },
   {
     reason: 'CPUID_VALUE_LOWER',
@@ -477,7 +513,7 @@ export const CHECKS: readonly Check[] = [
     find: (vm, host) =>
       NEEDED_CAPABILITIES.flatMap(([cap, what]) => {
         const [has, offered] = [vm.host.capabilities.get(cap), host.capabilities.get(cap)];
-        return when((has ?? 0) > 0 && (offered ?? 0) === 0, () => ({
+        return when(ability(vm.host, cap) > 0 && ability(host, cap) === 0, () => ({
           subject: cap,
           message: `This host's KVM has no KVM_CAP_${cap} (${CAP[cap]}): it could not take ${what}.`,
           source: answer(has),
@@ -495,7 +531,7 @@ export const CHECKS: readonly Check[] = [
     find: (vm, host) =>
       PART_CAPABILITIES.flatMap(([cap, part]) => {
         const [has, offered] = [vm.host.capabilities.get(cap), host.capabilities.get(cap)];
-        return when(has !== undefined && has > 0 !== (offered ?? 0) > 0, () => ({
+        return when(has !== undefined && has > 0 !== ability(host, cap) > 0, () => ({
           subject: cap,
           message: `KVM_CAP_${cap} (${CAP[cap]}) is on one side alone: states of vCPUs have another part for ${part}.`,
           source: answer(has),
@@ -512,7 +548,7 @@ export const CHECKS: readonly Check[] = [
     source: 'KVM_CAP_IRQCHIP and KVM_CAP_PIT2 in Documentation/virt/kvm/api.rst',
     find: (vm, host) =>
       DEVICES.flatMap(([cap, device, what]) =>
-        when(vm[device] && (host.capabilities.get(cap) ?? 0) === 0, () => ({
+        when(vm[device] && ability(host, cap) === 0, () => ({
           subject: device,
           message: `The VM has ${what}; this host's KVM was built without.`,
           source: 'yes',
@@ -593,10 +629,7 @@ export const CHECKS: readonly Check[] = [
     why: 'vCPUs that share a CPU wait for one another, also while one holds a lock that the other spins on.',
     source: 'KVM_CAP_NR_VCPUS in Documentation/virt/kvm/api.rst',
     find: (vm, host) => {
-      const [before, here] = [
-        vm.host.capabilities.get('NR_VCPUS') ?? 0,
-        host.capabilities.get('NR_VCPUS') ?? 0,
-      ];
+      const [before, here] = [ability(vm.host, 'NR_VCPUS'), ability(host, 'NR_VCPUS')];
       return when(here > 0 && vm.vcpuCount > here && before > here, () => ({
         subject: '',
         message: `The VM has ${vm.vcpuCount} vCPUs, this host ${here} CPUs and the source ${before}.`,
@@ -647,8 +680,11 @@ export const CHECKS: readonly Check[] = [
     why: 'Nothing changes for this VM; one made here would have less than one made at the source.',
     source: 'KVM_GET_SUPPORTED_CPUID in Documentation/virt/kvm/api.rst',
     find: (vm, host) =>
-      FEATURES.filter(
-        (feature) => !vmHas(vm, feature) && hasBit(vm.host.cpuid, feature) && !offers(host, feature),
+      featuresWhere(
+        vm,
+        [vm.host.cpuid, host.cpuid],
+        (feature, has, [before, here]) =>
+          !has && before === true && here === false && !byCapability(host, feature),
       ).map((feature) => ({
         subject: feature.name,
         message: `${feature.name} (${placeOf(feature)}) is offered at the source and not here; the VM does not have it.`,

@@ -176,7 +176,7 @@ const XSAVE_COMPONENTS: ReadonlyMap<number, string> = new Map([
   [11, 'CET_USER'],
   [12, 'CET_KERNEL'],
   [13, 'HDC'],
-  [14, 'UINTR'],
+  [14, 'UINTR_STATE'],
   [15, 'ARCH_LBR_STATE'],
   [16, 'HWP'],
   [17, 'XTILE_CFG'],
@@ -205,13 +205,19 @@ export interface Feature extends CpuidBit {
   readonly name: string;
 }
 
-/** Every bit that is compared. */
-export const FEATURES: readonly Feature[] = FEATURE_REGISTERS.flatMap((row) =>
-  Array.from({ length: 32 }, (_, bit) => ({
-    leaf: row.leaf,
-    subleaf: row.subleaf,
-    register: row.register,
+/** The bits of each register that are compared. */
+export const FEATURES_BY_REGISTER: ReadonlyArray<{
+  readonly at: FeatureRegister;
+  readonly features: readonly Feature[];
+}> = FEATURE_REGISTERS.map((at) => ({
+  at,
+  features: Array.from({ length: 32 }, (_, bit) => ({
+    leaf: at.leaf,
+    subleaf: at.subleaf,
+    register: at.register,
     bit,
-    name: featureName(row, bit),
-  })),
-).filter(({ name }) => !NOT_OF_THE_HOST.has(name));
+    name: featureName(at, bit),
+  })).filter(({ name }) => !NOT_OF_THE_HOST.has(name)),
+}));
+
+export const FEATURES: readonly Feature[] = FEATURES_BY_REGISTER.flatMap(({ features }) => features);

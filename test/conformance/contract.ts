@@ -417,6 +417,24 @@ const REQUIREMENTS: readonly Wrong[] = [
     'STATE_SIZE_WRONG',
     'cpuids[0]',
   ),
+  badRequirements(
+    'a CPUID of 257 entries',
+    () => ({ cpuids: [Buffer.alloc(257 * 40)] }),
+    'STATE_SIZE_WRONG',
+    'cpuids[0]',
+  ),
+  badRequirements(
+    'more CPUID tables than a VM has vCPUs',
+    ({ cpuids }) => ({ cpuids: Array.from({ length: 289 }, () => cpuids[0]) }),
+    'STATE_SIZE_WRONG',
+    'cpuids',
+  ),
+  badRequirements(
+    '33 regions',
+    () => ({ memoryRegions: Array.from({ length: 33 }, (_, i) => region(i * 0x1000, 0x1000)) }),
+    'STATE_SIZE_WRONG',
+    'memory_regions',
+  ),
 ];
 
 // ---------------------------------------------------------------------------------------------------------
