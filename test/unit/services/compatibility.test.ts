@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VcpudClient } from '../../../lib/api/client.js';
+import { endpointText } from '../../../lib/api/endpoint.js';
 import { CPUID_ENTRY, SIZE } from '../../../lib/kvm/abi.js';
 import { type ModelVendor, modelDriver } from '../../../lib/kvm/model/model-driver.js';
 import '../../../lib/os/libc.js';
@@ -20,8 +21,9 @@ interface Served {
 async function serve(vendor: ModelVendor): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'vcpud-compat-'));
   const endpoint = { kind: 'unix', address: join(folder, 'vcpud.sock') } as const;
-  const server = await startServer(modelDriver(vendor), endpoint, pino({ level: 'silent' }));
-  const client = new VcpudClient(server.target);
+  const listening = { endpoints: [endpoint], tls: undefined };
+  const server = await startServer(modelDriver(vendor), listening, pino({ level: 'silent' }));
+  const client = new VcpudClient(endpointText(endpoint));
   return {
     client,
     stop: async () => {
