@@ -1,7 +1,7 @@
 // The four floors, as rules: imports go down only. `npm test` runs them; the tables are what design.md draws.
 
 /** Folders of lib, lowest first: a folder may import those before it, and nothing after it. */
-const LIB_FLOORS = ['errors', 'os', 'nested', 'kvm', 'state', 'vm', 'api', 'transfer', 'migration'];
+const LIB_FLOORS = ['errors', 'os', 'nested', 'kvm', 'compat', 'state', 'vm', 'api', 'transfer', 'migration'];
 
 /** What a folder of lib may import of lib beside itself, where that is less than all below it. */
 const LIB_ALLOWED = {
@@ -10,8 +10,10 @@ const LIB_ALLOWED = {
   // Pure: no I/O, no ffi.
   nested: [],
   kvm: ['errors', 'os', 'nested'],
+  // Pure as well: tables of CPUID and capabilities, compared.
+  compat: ['kvm', 'nested'],
   state: ['errors', 'os', 'kvm', 'nested'],
-  vm: ['errors', 'os', 'kvm', 'nested', 'state'],
+  vm: ['errors', 'os', 'kvm', 'nested', 'compat', 'state'],
   // Definitions, client and messages: pure conversions, none of the server's parts.
   api: ['errors', 'kvm', 'nested', 'state'],
   // A VM on its way from one vcpud to another: the server's own use of the API.
@@ -91,15 +93,22 @@ module.exports = {
       name: 'grpc-above-the-kernel',
       comment: 'lib speaks KVM; gRPC is known to lib/api, lib/transfer and lib/migration alone',
       severity: 'error',
-      from: { path: '^lib/(errors|os|kvm|nested|state|vm)/' },
+      from: { path: '^lib/(errors|os|kvm|nested|compat|state|vm)/' },
       to: { path: 'node_modules/@grpc' },
     },
     {
-      name: 'nested-is-pure',
-      comment: 'lib/nested does no I/O; Buffer is the one thing of Node that it uses',
+      name: 'nested-and-compat-are-pure',
+      comment: 'they do no I/O; Buffer is the one thing of Node that they use',
       severity: 'error',
-      from: { path: '^lib/nested/' },
+      from: { path: '^lib/(nested|compat)/' },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?buffer$' },
+    },
+    {
+      name: 'compat-asks-no-kernel',
+      comment: 'of lib/kvm it knows numbers and how to read a CPUID table',
+      severity: 'error',
+      from: { path: '^lib/compat/' },
+      to: { path: '^lib/kvm/', pathNot: '^lib/kvm/(abi|cpuid)\\.ts$' },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -7,6 +7,7 @@ import type { Vm, VmConfig } from '../lib/vm/vm.js';
 import type { Duration } from '../protos/gen/google/protobuf/Duration.js';
 import type { Timestamp } from '../protos/gen/google/protobuf/Timestamp.js';
 import type { ByteRange as ByteRangeMessage } from '../protos/gen/vcpud/v1/ByteRange.js';
+import type { MemoryRegion } from '../protos/gen/vcpud/v1/MemoryRegion.js';
 import type { Vcpu as VcpuMessage } from '../protos/gen/vcpud/v1/Vcpu.js';
 import type { Vm__Output, Vm as VmMessage } from '../protos/gen/vcpud/v1/Vm.js';
 import type { VmMigration } from '../protos/gen/vcpud/v1/VmMigration.js';
@@ -60,12 +61,15 @@ export function vmConfig(vmId: string, vm: Vm__Output): VmConfig {
   };
 }
 
+export const memoryRegions = (regions: Vm['config']['regions']): MemoryRegion[] =>
+  regions.map(({ gpa, bytes }) => ({ gpa: u64(gpa), sizeBytes: u64(bytes) }));
+
 export function vmMessage(vm: Vm): VmMessage {
   const { stop } = vm;
   return {
     name: vmName(vm.config.id),
     vcpuCount: vm.config.vcpuCount,
-    memoryRegions: vm.config.regions.map(({ gpa, bytes }) => ({ gpa: u64(gpa), sizeBytes: u64(bytes) })),
+    memoryRegions: memoryRegions(vm.config.regions),
     irqchip: vm.config.irqchip,
     pit: vm.config.pit,
     pc: vm.config.pc,

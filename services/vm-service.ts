@@ -9,6 +9,7 @@ import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { VmServiceHandlers } from '../protos/gen/vcpud/v1/VmService.js';
 import type { WatchVmResponse } from '../protos/gen/vcpud/v1/WatchVmResponse.js';
 import type { WriteConsoleRequest__Output } from '../protos/gen/vcpud/v1/WriteConsoleRequest.js';
+import { requirementsMessage } from './compatibility.js';
 import { clientStream, type Push, pushStream, unary } from './handlers.js';
 import { duration, timestamp, vmConfig, vmMessage } from './messages.js';
 import { page, parseVmName } from './names.js';
@@ -60,6 +61,11 @@ export function vmService(vms: VmRegistry, log: Logger): VmServiceHandlers {
         throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
       await vm.restore(caller, vmSnapshot(request.state));
       return { vm: vmMessage(vm) };
+    }),
+    GetVmRequirements: unary(log, async (request, caller) => {
+      const vm = named(request);
+      const { state, outMs } = await vm.needs(caller);
+      return { requirements: requirementsMessage(vms, vm, state), stopDuration: duration(outMs) };
     }),
   };
 }

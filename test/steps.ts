@@ -90,7 +90,7 @@ export const STEPS: readonly Step[] = [
   {
     name: 'unit',
     group: 'unit',
-    what: 'unit tests, and the coverage of lib/nested',
+    what: 'unit tests, and the coverage of lib/nested and lib/compat',
     jobs: (files) => one('unit', HERE, node('run-project.js', 'unit', ...files)),
   },
   {

@@ -4,8 +4,8 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import type { ErrorInfo } from '../../lib/api/error-details.js';
 
-/** Codes that are vcpuctl's own, beside gRPC's: they come with no call. */
-export type OwnCode = 'USAGE' | 'CLIENT';
+/** Codes that are vcpuctl's own, beside gRPC's: no call ends with them. */
+export type OwnCode = 'USAGE' | 'CLIENT' | 'INCOMPATIBLE';
 
 interface StatusRow {
   readonly status: number;
@@ -31,6 +31,7 @@ export const EXIT_STATUSES: readonly StatusRow[] = [
     codes: ['DEADLINE_EXCEEDED'],
     when: 'no answer within --timeout; whether it was done is not known',
   },
+  { status: 7, codes: ['INCOMPATIBLE'], when: 'the host must not be given the VM: there is a blocker' },
   { status: 130, codes: ['INTERRUPTED'], when: 'ended by Ctrl-C' },
 ];
 
@@ -80,6 +81,16 @@ export class Interrupted extends Error {
   }
 }
 
+/** What another vcpud than --endpoint's failed with. */
+export class OtherEndpointError extends Error {
+  readonly endpoint: string;
+  constructor(endpoint: string, cause: unknown) {
+    super(`${endpoint} failed`, { cause });
+    this.name = 'OtherEndpointError';
+    this.endpoint = endpoint;
+  }
+}
+
 /** What a failed use of a file is to the caller. */
 export function fileFailure(verb: 'read' | 'write', path: string, error: unknown): VcpuctlError {
   const { code, message } = error as NodeJS.ErrnoException;
@@ -117,6 +128,7 @@ async function grpc() {
 
 /** What any error is to the caller. */
 export async function failureOf(error: unknown, endpoint: string): Promise<Failure> {
+  if (error instanceof OtherEndpointError) return failureOf(error.cause, error.endpoint);
   if (error instanceof VcpuctlError) {
     const { code, reason, message } = error;
     return { code, reason, message, metadata: {}, fieldViolations: [] };

@@ -1,11 +1,12 @@
-// The files that commands read and write: guest memory, nested states (the kernel's bytes), and states of vCPUs
-// and VMs (the API's VcpuState and VmState messages, as protobuf). All of them hold a guest's secrets, so new ones
+// The files that commands read and write: guest memory, nested states (the kernel's bytes), states of vCPUs and VMs,
+// and what a VM asks of a host (the API's messages, as protobuf). All of them hold a guest's secrets, so new ones
 // are for their owner alone.
 
 import { createReadStream, type Stats } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import type { VcpuState, VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
+import type { VmRequirements, VmRequirements__Output } from '../../protos/gen/vcpud/v1/VmRequirements.js';
 import type { VmState, VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { fileFailure, VcpuctlError } from './failure.js';
 import type { Io } from './io.js';
@@ -150,6 +151,7 @@ function guarded(path: string, sink: MemorySink): MemorySink {
 interface StateMessages {
   readonly VcpuState: { readonly written: VcpuState; readonly read: VcpuState__Output };
   readonly VmState: { readonly written: VmState; readonly read: VmState__Output };
+  readonly VmRequirements: { readonly written: VmRequirements; readonly read: VmRequirements__Output };
 }
 
 async function stateType<Name extends keyof StateMessages>(

@@ -62,6 +62,11 @@ function version(): string {
   return 'unknown';
 }
 
+/** Statuses that calls end with, as far as they have one of their own. */
+const GRPC_STATUSES = EXIT_STATUSES.filter(
+  ({ status, codes }) => status >= 3 && status < 130 && !codes.includes('INCOMPATIBLE'),
+);
+
 const HELP = `
 VMs are named vms/{vm}, or {vm} for short, and vCPUs vms/{vm}/vcpus/{index}, or
 {vm}/{index}. Addresses and sizes are decimal or 0x hexadecimal, with K, M, G or
@@ -74,7 +79,7 @@ code, reason, message, metadata, fieldViolations.
 Exit status:
 ${details(EXIT_STATUSES.map(({ status, when }) => [`  ${status}`, when]))}
 gRPC codes that have a status of their own:
-${details(EXIT_STATUSES.filter(({ status }) => status >= 3 && status < 130).map(({ status, codes }) => [`  ${status}`, codes.join(', ')]))}`;
+${details(GRPC_STATUSES.map(({ status, codes }) => [`  ${status}`, codes.join(', ')]))}`;
 
 function buildProgram(io: Io, write: { out(text: string): void; err(text: string): void }): Command {
   const program = new Command('vcpuctl')

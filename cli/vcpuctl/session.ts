@@ -6,7 +6,7 @@ import type { ClientTls } from '../../lib/api/channel.js';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { type Endpoint, endpointText, leavesMachine } from '../../lib/api/endpoint.js';
 import type { TlsFiles } from '../../lib/api/tls-files.js';
-import { isUnreached, VcpuctlError } from './failure.js';
+import { isUnreached, OtherEndpointError, VcpuctlError } from './failure.js';
 import type { Io } from './io.js';
 
 /** The options before the group. */
@@ -74,6 +74,18 @@ export class Session {
     const { endpoint, ...options } = await this.connection();
     this.client = new VcpudClient(endpoint, options);
     return this.client;
+  }
+
+  /** Something asked of another vcpud than --endpoint's, with the same options: for commands about two. */
+  async elsewhere<T>(endpoint: Endpoint, ask: (client: VcpudClient) => Promise<T>): Promise<T> {
+    const other = new Session(this.io, { ...this.options, endpoint });
+    try {
+      return await ask(await other.connect());
+    } catch (error) {
+      throw new OtherEndpointError(endpointText(endpoint), await other.explained(error));
+    } finally {
+      other.close();
+    }
   }
 
   /** With what a client of the same vcpud is made. */

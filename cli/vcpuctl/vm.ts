@@ -1,6 +1,8 @@
 // vcpuctl vm: VmService.
 
 import type { Command } from 'commander';
+import { SIZE } from '../../lib/kvm/abi.js';
+import type { GetVmRequirementsResponse__Output } from '../../protos/gen/vcpud/v1/GetVmRequirementsResponse.js';
 import type { GetVmStateResponse__Output } from '../../protos/gen/vcpud/v1/GetVmStateResponse.js';
 import type { Vm__Output } from '../../protos/gen/vcpud/v1/Vm.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
@@ -43,6 +45,12 @@ interface CreateOptions {
   readonly initramfs?: string;
   readonly append?: string;
 }
+
+const REQUIREMENTS_FILE = `
+A requirements file is the API's message vcpud.v1.VmRequirements
+(protos/vcpud/v1/host.proto) in protobuf's binary encoding: vcpuctl host check
+reads it at a destination.
+`;
 
 export function register(group: Command, act: Act): void {
   group.addHelpText(
@@ -177,6 +185,17 @@ export function register(group: Command, act: Act): void {
     .action(act(getState));
 
   group
+    .command('requirements')
+    .description('say what a VM asks of a host that it is to move to')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .option('--out <file>', 'write it there, for host check, instead of showing what it says')
+    .addHelpText(
+      'after',
+      REQUIREMENTS_FILE + examples('vm requirements web --out web.requirements', 'vm requirements web'),
+    )
+    .action(act(requirements));
+
+  group
     .command('set-state')
     .description('give a paused VM of the same shape what another held; write its memory first')
     .argument('<vm>', 'vms/{vm} or {vm}', vmName)
@@ -294,4 +313,42 @@ function deviceRows({ clock, irqchips, pit }: VmState__Output): Detail[] {
     ['irqchip', irqchips.length === 0 ? 'none' : 'two PICs and an IOAPIC'],
     ['PIT', pit.length === 0 ? 'none' : 'yes'],
   ];
+}
+
+async function requirements(
+  session: Session,
+  name: string,
+  options: { readonly out?: string },
+): Promise<void> {
+  const client = await session.connect();
+  const answer = await client.vm.GetVmRequirements({ name });
+  if (options.out === undefined || answer.requirements === null) {
+    await session.answer('GetVmRequirementsResponse', answer, requirementsText);
+    return;
+  }
+  const bytes = await saveState('VmRequirements', options.out, answer.requirements);
+  const { out } = options;
+  await session.say({ name, file: out, bytes }, `${name}: ${size(bytes)} written to ${out}\n`);
+}
+
+function requirementsText({ requirements: needs, stopDuration }: GetVmRequirementsResponse__Output): string {
+  if (needs === null) return '';
+  const { host } = needs;
+  const rows: Detail[] = [
+    ['name', needs.name],
+    ['stopped for', stopTime(stopDuration)],
+    ['CPU', `${host?.cpuModel ?? ''} (${word(host?.cpuVendor ?? '', 'CPU_VENDOR')})`],
+    ['kernel', host?.kernelRelease ?? ''],
+    ['nested state', word(needs.nestedFormat, 'NESTED_STATE_FORMAT')],
+    ['vCPUs', String(needs.vcpuCount)],
+    ['memory', size(needs.memoryBytes)],
+    ['irqchip', yesNo(needs.irqchip)],
+    ['PIT', yesNo(needs.pit)],
+    ['CPUID', needs.cpuids.map((entries) => `${entries.length / SIZE.cpuidEntry} entries`).join(', ')],
+    ['XCR0', hex(needs.xcr0)],
+    ['XSAVE area', size(needs.xsaveBytes)],
+    ['TSC', `${needs.tscKhz} kHz`],
+  ];
+  const msrs = needs.vmxCapabilityMsrs.map(({ index, value }) => [hex(index), hex(value)]);
+  return [details(rows), ...(msrs.length === 0 ? [] : [table(['VMX MSR', 'VALUE'], msrs)])].join('\n');
 }

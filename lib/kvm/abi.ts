@@ -113,15 +113,18 @@ export function requestName(request: number): string {
 
 /** Capabilities, by their names in the kernel, for KVM_CHECK_EXTENSION. */
 export const CAP = {
+  IRQCHIP: 0,
   USER_MEMORY: 3,
   SET_TSS_ADDR: 4,
   NR_VCPUS: 9,
   MP_STATE: 14,
+  PIT2: 33,
   DEBUGREGS: 50,
   XSAVE: 55,
   XCRS: 56,
   TSC_CONTROL: 60,
   MAX_VCPUS: 66,
+  TSC_DEADLINE_TIMER: 72,
   X86_SMM: 117,
   IMMEDIATE_EXIT: 136,
   GET_MSR_FEATURES: 153,

@@ -54,7 +54,7 @@ export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
   vcpu.ioctl(KVM.SET_CPUID2, table);
 }
 
-type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
+export type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
 
 /** A register of a leaf (of its only subleaf, or of the one given); 0 where the table lacks it. */
 export function cpuidRegister(entries: Buffer, leaf: number, register: Register, subleaf = 0): number {
@@ -137,6 +137,31 @@ export function hidingNpt(entries: Buffer): Buffer {
   for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
     if (copy.readUInt32LE(at + CPUID_ENTRY.function) !== 0x8000000a) continue;
     copy.writeUInt32LE((copy.readUInt32LE(at + CPUID_ENTRY.edx) & ~1) >>> 0, at + CPUID_ENTRY.edx);
+  }
+  return copy;
+}
+
+/** What of a vCPU's table follows its registers: leaf, subleaf, register, bits (kvm_update_cpuid_runtime). */
+const RUNTIME_BITS: ReadonlyArray<
+  readonly [leaf: number, subleaf: number, register: Register, mask: number]
+> = [
+  [0x1, 0, 'ecx', 1 << 27], // OSXSAVE
+  [0x1, 0, 'edx', 1 << 9], // APIC
+  [0x7, 0, 'ecx', 1 << 4], // OSPKE
+  [0xd, 0, 'ebx', 0xffff_ffff], // size of an XSAVE area with the components of XCR0
+  [0xd, 1, 'ebx', 0xffff_ffff], // the same, compacted
+];
+
+/** A copy of the table without what tells one vCPU from another: its APIC id, and what its registers say. */
+export function commonCpuid(entries: Buffer): Buffer {
+  const copy = withApicId(entries, 0);
+  for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
+    for (const [leaf, subleaf, register, mask] of RUNTIME_BITS) {
+      if (copy.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
+      if (copy.readUInt32LE(at + CPUID_ENTRY.index) !== subleaf) continue;
+      const offset = at + CPUID_ENTRY[register];
+      copy.writeUInt32LE((copy.readUInt32LE(offset) & ~mask) >>> 0, offset);
+    }
   }
   return copy;
 }

@@ -67,7 +67,8 @@ function u32(value: number): Buffer {
 }
 
 /** KVM_CAP_XSAVE2 answers the size of the vCPU's xsave area, 4096 or more; 0 on kernels before 5.17. */
-const xsaveBytes = (shape: VcpuShape): number => Math.max(shape.capabilities.get('XSAVE2') ?? 0, SIZE.xsave);
+export const xsaveBytes = ({ capabilities }: Pick<VcpuShape, 'capabilities'>): number =>
+  Math.max(capabilities.get('XSAVE2') ?? 0, SIZE.xsave);
 
 interface Component {
   /** Whether such a vCPU has the part. */

@@ -13,7 +13,8 @@ const readAsync = promisify(read);
 const writeAsync = promisify(write);
 
 const PAGE = BigInt(PAGE_BYTES);
-const MOST_REGIONS = 32;
+/** How many regions a VM has at most. */
+export const MOST_REGIONS = 32;
 /** Below this, a read or write is a copy of microseconds: cheaper here than by way of libuv's pool. */
 const SYNC_BYTES = 64 * 1024;
 const ZEROES = Buffer.alloc(64 * 1024);

@@ -2,12 +2,12 @@
 // CPU, not of version numbers.
 
 import { existsSync, readFileSync } from 'node:fs';
+import type { CpuVendor } from '../compat/facts.js';
 import { CAP, type CapName, KVM, MSR } from '../kvm/abi.js';
 import { getSupportedCpuid, hasSvm, hasVmx, maxPhyAddr, setCpuid, vendorString } from '../kvm/cpuid.js';
 import { getMsrIndices, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
 import { checkExtension, type KvmDriver, type SystemPort, type VmPort } from '../kvm/port.js';
-
-export type CpuVendor = 'AMD' | 'INTEL' | 'UNKNOWN';
+import { getTscKhz } from '../kvm/tsc.js';
 
 /** Vendor strings of CPUID leaf 0, and whose virtualization extension they mean. */
 const VENDORS: Readonly<Record<string, CpuVendor>> = {
@@ -43,6 +43,8 @@ export interface HostProfile {
   readonly supportedCpuid: Buffer;
   readonly physicalAddressBits: number;
   readonly maxVcpus: number;
+  /** KVM_GET_TSC_KHZ of a new vCPU; 0 where KVM knows no rate. */
+  readonly tscKhz: number;
   /** MSRs worth moving that a vCPU can have; each vCPU drops those that it can't read. */
   readonly msrIndices: readonly number[];
 }
@@ -108,9 +110,7 @@ export function probeHost(driver: KvmDriver): { kvm: SystemPort; profile: HostPr
       supportedCpuid,
       physicalAddressBits: maxPhyAddr(supportedCpuid),
       maxVcpus: Math.min(capabilities.get('MAX_VCPUS') ?? 1, 288),
-      msrIndices: readableMsrs(vm, supportedCpuid, [
-        ...new Set([...listed, ...vmxMsrs.map(({ index }) => index)]),
-      ]),
+      ...askVcpu(vm, supportedCpuid, [...new Set([...listed, ...vmxMsrs.map(({ index }) => index)])]),
     };
     return { kvm, profile };
   } catch (error) {
@@ -121,13 +121,17 @@ export function probeHost(driver: KvmDriver): { kvm: SystemPort; profile: HostPr
   }
 }
 
-/** Those of the MSRs that a vCPU with the host's CPUID can read: asked of a scratch vCPU. */
-function readableMsrs(vm: VmPort, cpuid: Buffer, indices: readonly number[]): number[] {
+/** Asked of a scratch vCPU with the host's CPUID: which of the MSRs it can read, and the rate of its TSC. */
+function askVcpu(
+  vm: VmPort,
+  cpuid: Buffer,
+  indices: readonly number[],
+): Pick<HostProfile, 'msrIndices' | 'tscKhz'> {
   const vcpu = vm.createVcpu(0);
   try {
     setCpuid(vcpu, cpuid);
     const unreadable = new Set(readMsrs(vcpu, indices).unreadable);
-    return indices.filter((index) => !unreadable.has(index));
+    return { msrIndices: indices.filter((index) => !unreadable.has(index)), tscKhz: getTscKhz(vcpu) };
   } finally {
     vcpu.close();
   }

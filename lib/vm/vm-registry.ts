@@ -24,7 +24,7 @@ export class VmRegistry {
   /** Makes a VM, paused. Throws VM_EXISTS, SHUTTING_DOWN, and what Vm.create throws. */
   async create(config: VmConfig): Promise<Vm> {
     if (this.ending) throw VcpudError.of('SHUTTING_DOWN', 'vcpud is ending and makes no more VMs');
-    if (this.vms.has(config.id) || this.busy.has(config.id)) {
+    if (this.has(config.id)) {
       throw VcpudError.of('VM_EXISTS', `there is a VM ${config.id} already`, {
         field: 'vm_id',
         metadata: { vm: config.id },
@@ -35,6 +35,11 @@ export class VmRegistry {
       this.vms.set(config.id, vm);
       return vm;
     });
+  }
+
+  /** Whether the id is taken: by a VM, or by one that is being made or unmade. */
+  has(id: string): boolean {
+    return this.vms.has(id) || this.busy.has(id);
   }
 
   /** The VM of that id. Throws VM_NOT_FOUND. */

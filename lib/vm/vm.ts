@@ -36,6 +36,7 @@ import { PcDevices, type PcSnapshot } from './pc/pc-devices.js';
 import { deleted, type NestedCapture, Vcpu } from './vcpu.js';
 import { resetVcpu } from './vcpu-reset.js';
 import { ConsoleHistory, SERIAL, type VmEvent, type VmWatcher } from './vm-events.js';
+import { type VcpuNeeds, vcpuNeeds } from './vm-needs.js';
 
 export interface VmConfig {
   readonly id: string;
@@ -269,6 +270,13 @@ export class Vm {
   /** Everything that the VM holds beside its memory, from one stop of all vCPUs. */
   capture(caller: Caller): Promise<Captured<VmSnapshot>> {
     return this.exclusively(caller, () => this.whileParked(this.vcpus, () => this.snapshot()));
+  }
+
+  /** What its vCPUs ask of a host, from one stop. */
+  needs(caller: Caller): Promise<Captured<VcpuNeeds>> {
+    return this.exclusively(caller, () =>
+      this.whileParked(this.vcpus, () => vcpuNeeds(this.vcpus as [Vcpu, ...Vcpu[]])),
+    );
   }
 
   /** What the rules ask of one vCPU, as it is now; it is stopped for that where it runs. */

@@ -6,6 +6,9 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 import type { BatchGetNestedStatesRequest as _vcpud_v1_BatchGetNestedStatesRequest, BatchGetNestedStatesRequest__Output as _vcpud_v1_BatchGetNestedStatesRequest__Output } from './vcpud/v1/BatchGetNestedStatesRequest.js';
 import type { BatchGetNestedStatesResponse as _vcpud_v1_BatchGetNestedStatesResponse, BatchGetNestedStatesResponse__Output as _vcpud_v1_BatchGetNestedStatesResponse__Output } from './vcpud/v1/BatchGetNestedStatesResponse.js';
 import type { ByteRange as _vcpud_v1_ByteRange, ByteRange__Output as _vcpud_v1_ByteRange__Output } from './vcpud/v1/ByteRange.js';
+import type { CheckCompatibilityRequest as _vcpud_v1_CheckCompatibilityRequest, CheckCompatibilityRequest__Output as _vcpud_v1_CheckCompatibilityRequest__Output } from './vcpud/v1/CheckCompatibilityRequest.js';
+import type { CheckCompatibilityResponse as _vcpud_v1_CheckCompatibilityResponse, CheckCompatibilityResponse__Output as _vcpud_v1_CheckCompatibilityResponse__Output } from './vcpud/v1/CheckCompatibilityResponse.js';
+import type { CompatibilityFinding as _vcpud_v1_CompatibilityFinding, CompatibilityFinding__Output as _vcpud_v1_CompatibilityFinding__Output } from './vcpud/v1/CompatibilityFinding.js';
 import type { GetHostRequest as _vcpud_v1_GetHostRequest, GetHostRequest__Output as _vcpud_v1_GetHostRequest__Output } from './vcpud/v1/GetHostRequest.js';
 import type { GetHostResponse as _vcpud_v1_GetHostResponse, GetHostResponse__Output as _vcpud_v1_GetHostResponse__Output } from './vcpud/v1/GetHostResponse.js';
 import type { GetNestedStateRequest as _vcpud_v1_GetNestedStateRequest, GetNestedStateRequest__Output as _vcpud_v1_GetNestedStateRequest__Output } from './vcpud/v1/GetNestedStateRequest.js';
@@ -13,6 +16,7 @@ import type { GetNestedStateResponse as _vcpud_v1_GetNestedStateResponse, GetNes
 import type { Host as _vcpud_v1_Host, Host__Output as _vcpud_v1_Host__Output } from './vcpud/v1/Host.js';
 import type { HostServiceClient as _vcpud_v1_HostServiceClient, HostServiceDefinition as _vcpud_v1_HostServiceDefinition } from './vcpud/v1/HostService.js';
 import type { KvmCapability as _vcpud_v1_KvmCapability, KvmCapability__Output as _vcpud_v1_KvmCapability__Output } from './vcpud/v1/KvmCapability.js';
+import type { MemoryRegion as _vcpud_v1_MemoryRegion, MemoryRegion__Output as _vcpud_v1_MemoryRegion__Output } from './vcpud/v1/MemoryRegion.js';
 import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrValue__Output } from './vcpud/v1/MsrValue.js';
 import type { NestedCapability as _vcpud_v1_NestedCapability, NestedCapability__Output as _vcpud_v1_NestedCapability__Output } from './vcpud/v1/NestedCapability.js';
 import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from './vcpud/v1/NestedState.js';
@@ -27,6 +31,7 @@ import type { SvmNestedHeader as _vcpud_v1_SvmNestedHeader, SvmNestedHeader__Out
 import type { ValidateNestedStateRequest as _vcpud_v1_ValidateNestedStateRequest, ValidateNestedStateRequest__Output as _vcpud_v1_ValidateNestedStateRequest__Output } from './vcpud/v1/ValidateNestedStateRequest.js';
 import type { ValidateNestedStateResponse as _vcpud_v1_ValidateNestedStateResponse, ValidateNestedStateResponse__Output as _vcpud_v1_ValidateNestedStateResponse__Output } from './vcpud/v1/ValidateNestedStateResponse.js';
 import type { VcpuNestedState as _vcpud_v1_VcpuNestedState, VcpuNestedState__Output as _vcpud_v1_VcpuNestedState__Output } from './vcpud/v1/VcpuNestedState.js';
+import type { VmRequirements as _vcpud_v1_VmRequirements, VmRequirements__Output as _vcpud_v1_VmRequirements__Output } from './vcpud/v1/VmRequirements.js';
 import type { VmxNestedHeader as _vcpud_v1_VmxNestedHeader, VmxNestedHeader__Output as _vcpud_v1_VmxNestedHeader__Output } from './vcpud/v1/VmxNestedHeader.js';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -45,6 +50,10 @@ export interface ProtoGrpcType {
       BatchGetNestedStatesRequest: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesRequest, _vcpud_v1_BatchGetNestedStatesRequest__Output>
       BatchGetNestedStatesResponse: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesResponse, _vcpud_v1_BatchGetNestedStatesResponse__Output>
       ByteRange: MessageTypeDefinition<_vcpud_v1_ByteRange, _vcpud_v1_ByteRange__Output>
+      CheckCompatibilityRequest: MessageTypeDefinition<_vcpud_v1_CheckCompatibilityRequest, _vcpud_v1_CheckCompatibilityRequest__Output>
+      CheckCompatibilityResponse: MessageTypeDefinition<_vcpud_v1_CheckCompatibilityResponse, _vcpud_v1_CheckCompatibilityResponse__Output>
+      CompatibilityFinding: MessageTypeDefinition<_vcpud_v1_CompatibilityFinding, _vcpud_v1_CompatibilityFinding__Output>
+      CompatibilitySeverity: EnumTypeDefinition
       CpuVendor: EnumTypeDefinition
       Driver: EnumTypeDefinition
       GetHostRequest: MessageTypeDefinition<_vcpud_v1_GetHostRequest, _vcpud_v1_GetHostRequest__Output>
@@ -57,6 +66,7 @@ export interface ProtoGrpcType {
        */
       HostService: SubtypeConstructor<typeof grpc.Client, _vcpud_v1_HostServiceClient> & { service: _vcpud_v1_HostServiceDefinition }
       KvmCapability: MessageTypeDefinition<_vcpud_v1_KvmCapability, _vcpud_v1_KvmCapability__Output>
+      MemoryRegion: MessageTypeDefinition<_vcpud_v1_MemoryRegion, _vcpud_v1_MemoryRegion__Output>
       MsrValue: MessageTypeDefinition<_vcpud_v1_MsrValue, _vcpud_v1_MsrValue__Output>
       NestedCapability: MessageTypeDefinition<_vcpud_v1_NestedCapability, _vcpud_v1_NestedCapability__Output>
       NestedState: MessageTypeDefinition<_vcpud_v1_NestedState, _vcpud_v1_NestedState__Output>
@@ -77,6 +87,7 @@ export interface ProtoGrpcType {
       ValidateNestedStateRequest: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateRequest, _vcpud_v1_ValidateNestedStateRequest__Output>
       ValidateNestedStateResponse: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateResponse, _vcpud_v1_ValidateNestedStateResponse__Output>
       VcpuNestedState: MessageTypeDefinition<_vcpud_v1_VcpuNestedState, _vcpud_v1_VcpuNestedState__Output>
+      VmRequirements: MessageTypeDefinition<_vcpud_v1_VmRequirements, _vcpud_v1_VmRequirements__Output>
       VmxNestedHeader: MessageTypeDefinition<_vcpud_v1_VmxNestedHeader, _vcpud_v1_VmxNestedHeader__Output>
     }
   }

@@ -6,8 +6,11 @@ import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _goo
 import type { BatchGetNestedStatesRequest as _vcpud_v1_BatchGetNestedStatesRequest, BatchGetNestedStatesRequest__Output as _vcpud_v1_BatchGetNestedStatesRequest__Output } from './vcpud/v1/BatchGetNestedStatesRequest.js';
 import type { BatchGetNestedStatesResponse as _vcpud_v1_BatchGetNestedStatesResponse, BatchGetNestedStatesResponse__Output as _vcpud_v1_BatchGetNestedStatesResponse__Output } from './vcpud/v1/BatchGetNestedStatesResponse.js';
 import type { ByteRange as _vcpud_v1_ByteRange, ByteRange__Output as _vcpud_v1_ByteRange__Output } from './vcpud/v1/ByteRange.js';
+import type { CheckCompatibilityRequest as _vcpud_v1_CheckCompatibilityRequest, CheckCompatibilityRequest__Output as _vcpud_v1_CheckCompatibilityRequest__Output } from './vcpud/v1/CheckCompatibilityRequest.js';
+import type { CheckCompatibilityResponse as _vcpud_v1_CheckCompatibilityResponse, CheckCompatibilityResponse__Output as _vcpud_v1_CheckCompatibilityResponse__Output } from './vcpud/v1/CheckCompatibilityResponse.js';
 import type { CollectDirtyPagesRequest as _vcpud_v1_CollectDirtyPagesRequest, CollectDirtyPagesRequest__Output as _vcpud_v1_CollectDirtyPagesRequest__Output } from './vcpud/v1/CollectDirtyPagesRequest.js';
 import type { CollectDirtyPagesResponse as _vcpud_v1_CollectDirtyPagesResponse, CollectDirtyPagesResponse__Output as _vcpud_v1_CollectDirtyPagesResponse__Output } from './vcpud/v1/CollectDirtyPagesResponse.js';
+import type { CompatibilityFinding as _vcpud_v1_CompatibilityFinding, CompatibilityFinding__Output as _vcpud_v1_CompatibilityFinding__Output } from './vcpud/v1/CompatibilityFinding.js';
 import type { ConsoleOutput as _vcpud_v1_ConsoleOutput, ConsoleOutput__Output as _vcpud_v1_ConsoleOutput__Output } from './vcpud/v1/ConsoleOutput.js';
 import type { CreateVmRequest as _vcpud_v1_CreateVmRequest, CreateVmRequest__Output as _vcpud_v1_CreateVmRequest__Output } from './vcpud/v1/CreateVmRequest.js';
 import type { CreateVmResponse as _vcpud_v1_CreateVmResponse, CreateVmResponse__Output as _vcpud_v1_CreateVmResponse__Output } from './vcpud/v1/CreateVmResponse.js';
@@ -23,6 +26,8 @@ import type { GetVcpuResponse as _vcpud_v1_GetVcpuResponse, GetVcpuResponse__Out
 import type { GetVcpuStateRequest as _vcpud_v1_GetVcpuStateRequest, GetVcpuStateRequest__Output as _vcpud_v1_GetVcpuStateRequest__Output } from './vcpud/v1/GetVcpuStateRequest.js';
 import type { GetVcpuStateResponse as _vcpud_v1_GetVcpuStateResponse, GetVcpuStateResponse__Output as _vcpud_v1_GetVcpuStateResponse__Output } from './vcpud/v1/GetVcpuStateResponse.js';
 import type { GetVmRequest as _vcpud_v1_GetVmRequest, GetVmRequest__Output as _vcpud_v1_GetVmRequest__Output } from './vcpud/v1/GetVmRequest.js';
+import type { GetVmRequirementsRequest as _vcpud_v1_GetVmRequirementsRequest, GetVmRequirementsRequest__Output as _vcpud_v1_GetVmRequirementsRequest__Output } from './vcpud/v1/GetVmRequirementsRequest.js';
+import type { GetVmRequirementsResponse as _vcpud_v1_GetVmRequirementsResponse, GetVmRequirementsResponse__Output as _vcpud_v1_GetVmRequirementsResponse__Output } from './vcpud/v1/GetVmRequirementsResponse.js';
 import type { GetVmResponse as _vcpud_v1_GetVmResponse, GetVmResponse__Output as _vcpud_v1_GetVmResponse__Output } from './vcpud/v1/GetVmResponse.js';
 import type { GetVmStateRequest as _vcpud_v1_GetVmStateRequest, GetVmStateRequest__Output as _vcpud_v1_GetVmStateRequest__Output } from './vcpud/v1/GetVmStateRequest.js';
 import type { GetVmStateResponse as _vcpud_v1_GetVmStateResponse, GetVmStateResponse__Output as _vcpud_v1_GetVmStateResponse__Output } from './vcpud/v1/GetVmStateResponse.js';
@@ -73,6 +78,7 @@ import type { VcpuState as _vcpud_v1_VcpuState, VcpuState__Output as _vcpud_v1_V
 import type { Vm as _vcpud_v1_Vm, Vm__Output as _vcpud_v1_Vm__Output } from './vcpud/v1/Vm.js';
 import type { VmDeleted as _vcpud_v1_VmDeleted, VmDeleted__Output as _vcpud_v1_VmDeleted__Output } from './vcpud/v1/VmDeleted.js';
 import type { VmMigration as _vcpud_v1_VmMigration, VmMigration__Output as _vcpud_v1_VmMigration__Output } from './vcpud/v1/VmMigration.js';
+import type { VmRequirements as _vcpud_v1_VmRequirements, VmRequirements__Output as _vcpud_v1_VmRequirements__Output } from './vcpud/v1/VmRequirements.js';
 import type { VmServiceClient as _vcpud_v1_VmServiceClient, VmServiceDefinition as _vcpud_v1_VmServiceDefinition } from './vcpud/v1/VmService.js';
 import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from './vcpud/v1/VmState.js';
 import type { VmStop as _vcpud_v1_VmStop, VmStop__Output as _vcpud_v1_VmStop__Output } from './vcpud/v1/VmStop.js';
@@ -100,8 +106,12 @@ export interface ProtoGrpcType {
       BatchGetNestedStatesRequest: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesRequest, _vcpud_v1_BatchGetNestedStatesRequest__Output>
       BatchGetNestedStatesResponse: MessageTypeDefinition<_vcpud_v1_BatchGetNestedStatesResponse, _vcpud_v1_BatchGetNestedStatesResponse__Output>
       ByteRange: MessageTypeDefinition<_vcpud_v1_ByteRange, _vcpud_v1_ByteRange__Output>
+      CheckCompatibilityRequest: MessageTypeDefinition<_vcpud_v1_CheckCompatibilityRequest, _vcpud_v1_CheckCompatibilityRequest__Output>
+      CheckCompatibilityResponse: MessageTypeDefinition<_vcpud_v1_CheckCompatibilityResponse, _vcpud_v1_CheckCompatibilityResponse__Output>
       CollectDirtyPagesRequest: MessageTypeDefinition<_vcpud_v1_CollectDirtyPagesRequest, _vcpud_v1_CollectDirtyPagesRequest__Output>
       CollectDirtyPagesResponse: MessageTypeDefinition<_vcpud_v1_CollectDirtyPagesResponse, _vcpud_v1_CollectDirtyPagesResponse__Output>
+      CompatibilityFinding: MessageTypeDefinition<_vcpud_v1_CompatibilityFinding, _vcpud_v1_CompatibilityFinding__Output>
+      CompatibilitySeverity: EnumTypeDefinition
       ConsoleOutput: MessageTypeDefinition<_vcpud_v1_ConsoleOutput, _vcpud_v1_ConsoleOutput__Output>
       ConsolePort: EnumTypeDefinition
       CpuVendor: EnumTypeDefinition
@@ -120,6 +130,8 @@ export interface ProtoGrpcType {
       GetVcpuStateRequest: MessageTypeDefinition<_vcpud_v1_GetVcpuStateRequest, _vcpud_v1_GetVcpuStateRequest__Output>
       GetVcpuStateResponse: MessageTypeDefinition<_vcpud_v1_GetVcpuStateResponse, _vcpud_v1_GetVcpuStateResponse__Output>
       GetVmRequest: MessageTypeDefinition<_vcpud_v1_GetVmRequest, _vcpud_v1_GetVmRequest__Output>
+      GetVmRequirementsRequest: MessageTypeDefinition<_vcpud_v1_GetVmRequirementsRequest, _vcpud_v1_GetVmRequirementsRequest__Output>
+      GetVmRequirementsResponse: MessageTypeDefinition<_vcpud_v1_GetVmRequirementsResponse, _vcpud_v1_GetVmRequirementsResponse__Output>
       GetVmResponse: MessageTypeDefinition<_vcpud_v1_GetVmResponse, _vcpud_v1_GetVmResponse__Output>
       GetVmStateRequest: MessageTypeDefinition<_vcpud_v1_GetVmStateRequest, _vcpud_v1_GetVmStateRequest__Output>
       GetVmStateResponse: MessageTypeDefinition<_vcpud_v1_GetVmStateResponse, _vcpud_v1_GetVmStateResponse__Output>
@@ -189,6 +201,7 @@ export interface ProtoGrpcType {
       Vm: MessageTypeDefinition<_vcpud_v1_Vm, _vcpud_v1_Vm__Output>
       VmDeleted: MessageTypeDefinition<_vcpud_v1_VmDeleted, _vcpud_v1_VmDeleted__Output>
       VmMigration: MessageTypeDefinition<_vcpud_v1_VmMigration, _vcpud_v1_VmMigration__Output>
+      VmRequirements: MessageTypeDefinition<_vcpud_v1_VmRequirements, _vcpud_v1_VmRequirements__Output>
       VmRunState: EnumTypeDefinition
       /**
        * VmService makes, runs, pauses and deletes VMs that vcpud owns, and moves what a VM holds beside its memory.

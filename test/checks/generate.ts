@@ -6,12 +6,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { API_FILES } from '../../lib/api/definitions.js';
+import { compatibilityPage } from './compatibility-page.js';
 import { errorsPage } from './errors-page.js';
 import { statePage } from './state-page.js';
 
 const TYPES_FOLDER = 'protos/gen';
 /** Pages by their path, with what makes them. */
 const PAGES: Readonly<Record<string, () => string>> = {
+  'docs/compatibility.md': compatibilityPage,
   'docs/errors.md': errorsPage,
   'docs/state.md': statePage,
 };

@@ -76,6 +76,7 @@ const NOT_PROTOBUF = Buffer.from([0x7f]);
 
 /** Rpcs whose messages can be large, by their tables in protos/. */
 const LARGE: readonly string[] = [
+  'CheckCompatibility',
   'SetNestedState',
   'ValidateNestedState',
   'SetVcpuState',

@@ -66,6 +66,8 @@ export function contractWorld(ground: Ground): Promise<World> {
       await halting(ground, running, true);
       await halting(ground, stopped, false);
     }
+    const { requirements } = await client.vm.GetVmRequirements({ name: `vms/${still}` });
+    if (requirements === null) throw new Error('GetVmRequirements answers without requirements');
     return {
       still,
       chips,
@@ -75,6 +77,7 @@ export function contractWorld(ground: Ground): Promise<World> {
       fresh,
       stillState: await vmState(client, still),
       chipsState: await vmState(client, chips),
+      requirements,
       nested: facing.format === 'VMX' ? vmxOff() : svmHeaderOnly(),
     };
   });

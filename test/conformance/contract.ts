@@ -3,6 +3,7 @@
 
 import { HEADER_BYTES, type NestedFormat, VMCB12_CONTROL, VMX_HEADER } from '../../lib/nested/layout.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
+import type { VmRequirements__Output } from '../../protos/gen/vcpud/v1/VmRequirements.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
 import {
@@ -33,6 +34,8 @@ export interface World {
   /** What the first two hold. */
   readonly stillState: VmState__Output;
   readonly chipsState: VmState__Output;
+  /** What the first one asks of a host. */
+  readonly requirements: VmRequirements__Output;
   /** A state of the host's format; without nesting, of any. */
   readonly nested: Uint8Array;
 }
@@ -107,7 +110,7 @@ interface Named {
 const byName = (rpc: string): Named => ({ rpc, field: 'name', request: (name) => ({ name }) });
 
 const VM_NAMED: readonly Named[] = [
-  ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState'].map(byName),
+  ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState', 'GetVmRequirements'].map(byName),
   ...['StartDirtyTracking', 'CollectDirtyPages', 'StopDirtyTracking'].map(byName),
   { rpc: 'SetVmState', field: 'name', request: (name, { stillState }) => ({ name, state: stillState }) },
   { rpc: 'ListVcpus', field: 'parent', request: (parent) => ({ parent }) },
@@ -357,6 +360,81 @@ const MEMORY: readonly Wrong[] = [
     calls: onStill({ gpa: 0 }),
     ...invalid('FIELD_REQUIRED', 'content'),
   },
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// What a VM asks of a host
+
+const badRequirements = (
+  what: string,
+  change: (requirements: VmRequirements__Output) => object,
+  reason: string,
+  field: string,
+): Wrong => ({
+  rpc: 'CheckCompatibility',
+  what,
+  calls: once(({ requirements }) => ({ requirements: { ...requirements, ...change(requirements) } })),
+  ...invalid(reason, `requirements.${field}`),
+});
+
+const REQUIREMENTS: readonly Wrong[] = [
+  {
+    rpc: 'CheckCompatibility',
+    what: 'no requirements',
+    calls: () => [{}],
+    ...invalid('FIELD_REQUIRED', 'requirements'),
+  },
+  {
+    rpc: 'CheckCompatibility',
+    what: 'malformed names of VMs',
+    calls: ({ still, requirements }) =>
+      namesOfNoVm(still).map((name) => ({ requirements: { ...requirements, name } })),
+    ...invalid('NAME_MALFORMED', 'requirements.name'),
+  },
+  badRequirements('no host', () => ({ host: null }), 'FIELD_REQUIRED', 'host'),
+  badRequirements(
+    'a host of which nothing is said about nesting',
+    ({ host }) => ({ host: { ...host, nested: null } }),
+    'FIELD_REQUIRED',
+    'host.nested',
+  ),
+  badRequirements(
+    'a host without CPUID',
+    ({ host }) => ({ host: { ...host, supportedCpuid: Buffer.alloc(0) } }),
+    'FIELD_REQUIRED',
+    'host.supported_cpuid',
+  ),
+  badRequirements('vCPUs without CPUID', () => ({ cpuids: [] }), 'FIELD_REQUIRED', 'cpuids'),
+  badRequirements(
+    'a vCPU whose CPUID is empty',
+    ({ cpuids }) => ({ cpuids: [...cpuids, Buffer.alloc(0)] }),
+    'FIELD_REQUIRED',
+    'cpuids[1]',
+  ),
+  badRequirements(
+    'half an entry of CPUID',
+    ({ cpuids }) => ({ cpuids: cpuids.map((entries) => entries.subarray(0, 20)) }),
+    'STATE_SIZE_WRONG',
+    'cpuids[0]',
+  ),
+  badRequirements(
+    'a CPUID of 257 entries',
+    () => ({ cpuids: [Buffer.alloc(257 * 40)] }),
+    'STATE_SIZE_WRONG',
+    'cpuids[0]',
+  ),
+  badRequirements(
+    'more CPUID tables than a VM has vCPUs',
+    ({ cpuids }) => ({ cpuids: Array.from({ length: 289 }, () => cpuids[0]) }),
+    'STATE_SIZE_WRONG',
+    'cpuids',
+  ),
+  badRequirements(
+    '33 regions',
+    () => ({ memoryRegions: Array.from({ length: 33 }, (_, i) => region(i * 0x1000, 0x1000)) }),
+    'STATE_SIZE_WRONG',
+    'memory_regions',
+  ),
 ];
 
 // ---------------------------------------------------------------------------------------------------------
@@ -864,6 +942,7 @@ export const CONTRACT: readonly Wrong[] = [
   ...CREATE,
   ...LISTS,
   ...MEMORY,
+  ...REQUIREMENTS,
   ...NESTED,
   ...WITHOUT_NESTED,
   ...VCPU_STATES,

@@ -78,6 +78,21 @@ export const VM_ROWS: readonly Row[] = [
   },
   {
     group: GROUP,
+    name: 'CheckCompatibility: nothing but its id keeps a VM from the host that it is on',
+    expected: () => 'VM_EXISTS, not compatible; no blocker, compatible',
+    run: async (bench) => {
+      const { requirements, nobody } = await contractWorld(bench.ground);
+      const verdicts = [requirements, { ...requirements, name: `vms/${nobody}` }].map(async (asked) => {
+        const { findings, compatible } = await bench.client.host.CheckCompatibility({ requirements: asked });
+        const blockers = findings.filter(({ severity }) => severity === 'COMPATIBILITY_SEVERITY_BLOCKER');
+        const reasons = blockers.map(({ reason }) => reason).join(', ') || 'no blocker';
+        return `${reasons}, ${compatible ? 'compatible' : 'not compatible'}`;
+      });
+      return (await Promise.all(verdicts)).join('; ');
+    },
+  },
+  {
+    group: GROUP,
     name: 'ListVcpus and GetVcpu, a vCPU a page',
     expected: () => '0, 1; 0, 1',
     run: async (bench) => {

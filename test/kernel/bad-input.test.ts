@@ -10,6 +10,7 @@ import { EVENTS_LAYOUT, SIZE, SREGS_LAYOUT } from '../../lib/kvm/abi.js';
 import { HEADER_BYTES, VMCB12_CONTROL } from '../../lib/nested/layout.js';
 import { RULES } from '../../lib/nested/rules.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
+import type { VmRequirements__Output } from '../../protos/gen/vcpud/v1/VmRequirements.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { errorTables } from '../harness/error-tables.js';
 import { eventually } from '../harness/eventually.js';
@@ -38,6 +39,8 @@ const TOO_LARGE = 5 * 1024 * 1024;
 interface World {
   readonly still: VmState__Output;
   readonly chips: VmState__Output;
+  /** What the first one asks of a host. */
+  readonly requirements: VmRequirements__Output;
 }
 
 interface Row {
@@ -99,7 +102,7 @@ interface Named {
 const byName = (rpc: string): Named => ({ rpc, field: 'name', request: (name) => ({ name }) });
 
 const VM_NAMED: readonly Named[] = [
-  ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState'].map(byName),
+  ...['GetVm', 'DeleteVm', 'RunVm', 'PauseVm', 'WatchVm', 'GetVmState', 'GetVmRequirements'].map(byName),
   ...['StartDirtyTracking', 'CollectDirtyPages', 'StopDirtyTracking'].map(byName),
   { rpc: 'SetVmState', field: 'name', request: (name, { still }) => ({ name, state: still }) },
   { rpc: 'ListVcpus', field: 'parent', request: (parent) => ({ parent }) },
@@ -173,6 +176,35 @@ const NAME_ROWS: readonly Row[] = [
       metadata: { vm: STILL, vcpu: '2' },
     },
   ]),
+];
+
+// ---------------------------------------------------------------------------------------------------------
+// What a VM asks of a host
+
+const invalidRequirements = (
+  what: string,
+  change: (requirements: VmRequirements__Output) => object,
+  reason: string,
+  field: string,
+): Row => ({
+  rpc: 'CheckCompatibility',
+  what,
+  request: ({ requirements }) => ({ requirements: { ...requirements, ...change(requirements) } }),
+  code: 'INVALID_ARGUMENT',
+  reason,
+  field: `requirements.${field}`,
+});
+
+const REQUIREMENTS_ROWS: readonly Row[] = [
+  invalidRequirements('no name', () => ({ name: '' }), 'NAME_MALFORMED', 'name'),
+  invalidRequirements('no host', () => ({ host: null }), 'FIELD_REQUIRED', 'host'),
+  invalidRequirements('no CPUID', () => ({ cpuids: [] }), 'FIELD_REQUIRED', 'cpuids'),
+  invalidRequirements(
+    'a CPUID without its last byte',
+    ({ cpuids }) => ({ cpuids: cpuids.map((entries) => entries.subarray(1)) }),
+    'STATE_SIZE_WRONG',
+    'cpuids[0]',
+  ),
 ];
 
 // ---------------------------------------------------------------------------------------------------------
@@ -786,6 +818,7 @@ const STATE_OF_VM_ROWS: readonly Row[] = [
 
 const ROWS: readonly Row[] = [
   ...NAME_ROWS,
+  ...REQUIREMENTS_ROWS,
   ...CREATE_ROWS,
   ...LIST_ROWS,
   ...MEMORY_ROWS,
@@ -843,7 +876,9 @@ beforeAll(async () => {
     const { vm } = await client.vm.GetVm({ name: vmName(STOPPED) });
     return vm?.runState === 'VM_RUN_STATE_STOPPED' ? true : undefined;
   });
-  world = { still: await vmState(STILL), chips: await vmState(CHIPS) };
+  const { requirements } = await client.vm.GetVmRequirements({ name: vmName(STILL) });
+  if (requirements === null) throw new Error('the answer has no requirements');
+  world = { still: await vmState(STILL), chips: await vmState(CHIPS), requirements };
 });
 
 afterAll(async () => {

@@ -1,9 +1,10 @@
 // What GetHost says on a host whose KVM has nested state.
 
-import { release } from 'node:os';
+import { release, totalmem } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { VERSION } from '../../lib/api/version.js';
-import { CAP } from '../../lib/kvm/abi.js';
+import { CAP, SIZE } from '../../lib/kvm/abi.js';
+import { vendorString } from '../../lib/kvm/cpuid.js';
 import { PROBES } from '../../lib/nested/probes.js';
 import type { Host__Output } from '../../protos/gen/vcpud/v1/Host.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
@@ -60,6 +61,25 @@ test('GetHost names rules that the kernel was seen to enforce, of those on which
   expect(host.enforcedRules).toContain('NESTED_FLAGS_UNKNOWN');
 });
 
-test('GetHost answers the same each time', async () => {
-  expect((await vcpud.client.host.GetHost({})).host).toEqual(host);
+test('GetHost says what a VM can have', () => {
+  expect(host.tscKhz).toBeGreaterThan(0);
+  expect(host.maxVcpus).toBeGreaterThan(1);
+  expect(host.physicalAddressBits).toBeGreaterThanOrEqual(36);
+  expect(host.xsaveBytes).toBeGreaterThanOrEqual(4096);
+  // X87 and SSE, which every CPU with XSAVE has.
+  expect(BigInt(host.xcr0Supported) & 3n).toBe(3n);
+  expect(host.supportedCpuid.length % SIZE.cpuidEntry).toBe(0);
+  expect(vendorString(host.supportedCpuid)).toMatch(/^(AuthenticAMD|HygonGenuine)$/);
+});
+
+test('GetHost says how much memory is left, within what there is', () => {
+  const left = Number(host.memoryAvailableBytes);
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThan(totalmem());
+});
+
+test('GetHost answers the same each time, but for the memory that is left', async () => {
+  const answer = (await vcpud.client.host.GetHost({})).host;
+  const { memoryAvailableBytes } = host;
+  expect({ ...answer, memoryAvailableBytes }).toEqual(host);
 });

@@ -2,12 +2,12 @@
 // them (vmx_set_vmx_msr), and what follows the guest's CPUID (nested_vmx_cr_fixed1_bits_update,
 // vmx_adjust_secondary_exec_control). Used by vmx.ts.
 
+import { allowsPreemptionTimer, CAPABILITY_MSRS, unmetDemands } from '../../nested/vmx-capability-demands.js';
 import { legalFixed, VMX_MSR } from '../../nested/vmx-conditions.js';
 import { cpuidRegister } from '../cpuid.js';
 import type { VcpuState } from './vcpu-state.js';
 
 const LOW = 0xffff_ffffn;
-const HIGH = LOW << 32n;
 
 /** MSRs that are made from the TRUE ones: controls that had to be 1 before there were those. */
 const WITH_DEFAULT1: ReadonlyMap<number, readonly [from: number, default1: bigint]> = new Map([
@@ -16,24 +16,6 @@ const WITH_DEFAULT1: ReadonlyMap<number, readonly [from: number, default1: bigin
   [0x483, [VMX_MSR.TRUE_EXIT_CTLS, 0x0003_6dffn]],
   [0x484, [VMX_MSR.TRUE_ENTRY_CTLS, 0x0000_11ffn]],
 ]);
-
-const VMCS_ENUM = 0x48a;
-
-/** IA32_VMX_BASIC and IA32_VMX_MISC, as a restore looks at them (vmx_restore_vmx_basic, vmx_restore_vmx_misc). */
-const BASIC = {
-  SUBSET: (1n << 49n) | (1n << 54n) | (1n << 55n) | (1n << 31n) | (7n << 45n) | (0xffn << 56n),
-  ADDRESSES_32_BIT: 1n << 48n,
-  REVISION: 0x7fff_ffffn,
-  SIZE: 0x1fffn << 32n,
-} as const;
-const MISC = {
-  SUBSET: 0xf000_ffe0n, // 5, 8:6, 13:9, 14, 15, 28, 29, 30, 31
-  TIMER_RATE: 0x1fn,
-  CR3_TARGETS: 0x1ffn << 16n,
-  MSR_LIST: 7n << 25n,
-  MSEG_REVISION: HIGH,
-} as const;
-const PIN_PREEMPTION_TIMER = 1n << (32n + 6n);
 
 type Feature = readonly [leaf: number, subleaf: number, register: 'ebx' | 'ecx' | 'edx' | 'eax', bit: number];
 
@@ -77,10 +59,6 @@ const CR4_FIXED1_BY_CPUID: ReadonlyArray<readonly [cr4: bigint, feature: Feature
   [1n << 11n, [7, 0, 'ecx', 2]], // UMIP
   [1n << 12n, [7, 0, 'ecx', 16]], // LA57
 ];
-
-/** is_bitwise_subset. */
-const within = (superset: bigint, subset: bigint, mask: bigint): boolean =>
-  (subset & mask & ~superset) === 0n;
 
 export class VmxCapabilities {
   /** IA32_VMX_BASIC to IA32_VMX_VMFUNC. */
@@ -126,47 +104,15 @@ export class VmxCapabilities {
   }
 
   private mayHold(index: number, value: bigint): boolean {
-    const offered = this.offered.get(index) ?? 0n;
-    switch (index) {
-      case VMX_MSR.BASIC:
-        return (
-          within(offered, value, BASIC.SUBSET) &&
-          (value & BASIC.ADDRESSES_32_BIT) === 0n &&
-          ((offered ^ value) & BASIC.REVISION) === 0n &&
-          (offered & BASIC.SIZE) <= (value & BASIC.SIZE)
-        );
-      case VMX_MSR.TRUE_PINBASED_CTLS:
-      case VMX_MSR.TRUE_PROCBASED_CTLS:
-      case VMX_MSR.TRUE_EXIT_CTLS:
-      case VMX_MSR.TRUE_ENTRY_CTLS:
-      case VMX_MSR.PROCBASED_CTLS2:
-        return within(value, offered, LOW) && within(offered, value, HIGH);
-      case VMX_MSR.MISC: {
-        const timed = (this.get(VMX_MSR.TRUE_PINBASED_CTLS) & PIN_PREEMPTION_TIMER) !== 0n;
-        return (
-          within(offered, value, MISC.SUBSET) &&
-          (!timed || ((offered ^ value) & MISC.TIMER_RATE) === 0n) &&
-          (value & MISC.CR3_TARGETS) <= (offered & MISC.CR3_TARGETS) &&
-          (value & MISC.MSR_LIST) <= (offered & MISC.MSR_LIST) &&
-          ((offered ^ value) & MISC.MSEG_REVISION) === 0n
-        );
-      }
-      case VMX_MSR.CR0_FIXED0:
-      case VMX_MSR.CR4_FIXED0:
-        return within(value, offered, ~0n);
-      case VMX_MSR.EPT_VPID_CAP:
-      case VMX_MSR.VMFUNC:
-        return within(offered, value, ~0n);
-      case VMCS_ENUM:
-        return true;
-      default:
-        return false; // made from CPUID or from the TRUE ones
-    }
+    const msr = CAPABILITY_MSRS.get(index);
+    if (msr === undefined) return false; // made from CPUID or from the TRUE ones
+    const timed = allowsPreemptionTimer(this.get(VMX_MSR.TRUE_PINBASED_CTLS));
+    return unmetDemands(msr, value, this.offered.get(index) ?? 0n, timed).length === 0;
   }
 
   /** nested_vmx_max_atomic_switch_msrs. */
   longestMsrList(): number {
-    return (Number((this.get(VMX_MSR.MISC) & MISC.MSR_LIST) >> 25n) + 1) * 512;
+    return (Number((this.get(VMX_MSR.MISC) >> 25n) & 7n) + 1) * 512;
   }
 
   /** nested_host_cr0_valid; nested_guest_cr0_valid, with `waived` bits that must be 1 otherwise. */

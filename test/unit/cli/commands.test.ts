@@ -17,7 +17,16 @@ import { GROUPS } from '../../../cli/vcpuctl/program.js';
 import { actWith } from '../../../cli/vcpuctl/session.js';
 import { REASONS } from '../../../lib/errors/vcpud-error.js';
 import { type FakeStreams, fakeIo, type Outcome, vcpuctl } from './fake-io.js';
-import { type FakeVcpud, NESTED, RPCS, rpcError, startFakeVcpud, vcpuState, WEB } from './fake-vcpud.js';
+import {
+  type FakeVcpud,
+  NESTED,
+  REQUIREMENTS,
+  RPCS,
+  rpcError,
+  startFakeVcpud,
+  vcpuState,
+  WEB,
+} from './fake-vcpud.js';
 
 let vcpud: FakeVcpud;
 let folder: string;
@@ -89,7 +98,9 @@ describe('help', () => {
       // The conformance suite asks a whole vcpud: its examples are run against real ones, by run-conformance.ts.
       const others = examples.filter((line) => !line.includes(' --out ') && !/\bconformance\b/.test(line));
       for (const line of [...writers, ...others]) {
-        const { status, err } = await ctl(line.split(' '), { stdin: [Buffer.from('input')] });
+        // The other vcpud of a command about two is the fake as well.
+        const words = line.replace(/--from \S+/, `--from ${vcpud.endpoint}`).split(' ');
+        const { status, err } = await ctl(words, { stdin: [Buffer.from('input')] });
         expect([line, status, err]).toEqual([line, 0, '']);
       }
       expect([...new Set(vcpud.calls.map(({ rpc }) => rpc))].sort()).toEqual([...RPCS].sort());
@@ -114,6 +125,89 @@ describe('help', () => {
   });
 });
 
+describe('host check', () => {
+  const FINDINGS = [
+    {
+      severity: 'COMPATIBILITY_SEVERITY_BLOCKER',
+      reason: 'CPUID_FEATURE_MISSING',
+      message: 'The VM has AES (CPUID 0x1.0 ECX bit 25), which this host does not offer.',
+      subject: 'AES',
+      sourceValue: 'yes',
+      destinationValue: 'no',
+    },
+    {
+      severity: 'COMPATIBILITY_SEVERITY_INFO',
+      reason: 'CPU_MODEL_DIFFERS',
+      message: 'The CPU changes from A to B; the guest goes on seeing the former.',
+      subject: '',
+      sourceValue: 'A',
+      destinationValue: 'B',
+    },
+  ];
+  const FROM = () => ['host', 'check', '--vm', 'web', '--from', vcpud.endpoint];
+
+  test('says yes, and ends with 0, where there is no blocker', async () => {
+    expect(await ctl(FROM())).toEqual({ status: 0, out: 'vms/web can move here\n', err: '' });
+    const [, info] = FINDINGS;
+    vcpud.on('HostService/CheckCompatibility', () => ({ findings: [info], compatible: true }));
+    const { status, out } = await ctl(FROM());
+    expect([status, out.split('\n')[0]]).toEqual([0, 'vms/web can move here']);
+  });
+
+  test('says every finding, and ends with 7, where there is one', async () => {
+    vcpud.on('HostService/CheckCompatibility', () => ({ findings: FINDINGS, compatible: false }));
+    const { status, out, err } = await ctl(FROM());
+    expect(status).toBe(7);
+    expect(out.split('\n')).toEqual([
+      'vms/web must not move here',
+      '',
+      'SEVERITY  REASON                 SUBJECT  SOURCE  HERE',
+      'blocker   CPUID_FEATURE_MISSING  AES      yes     no',
+      'info      CPU_MODEL_DIFFERS               A       B',
+      '',
+      '  The VM has AES (CPUID 0x1.0 ECX bit 25), which this host does not offer.',
+      '  The CPU changes from A to B; the guest goes on seeing the former.',
+      '',
+    ]);
+    expect(err).toBe(
+      'vcpuctl: The VM has AES (CPUID 0x1.0 ECX bit 25), which this host does not offer. [INCOMPATIBLE CPUID_FEATURE_MISSING]\n',
+    );
+  });
+
+  test('--json prints the answer, and the blocker as the error', async () => {
+    vcpud.on('HostService/CheckCompatibility', () => ({ findings: FINDINGS, compatible: false }));
+    const { status, out, err } = await ctl(['--json', ...FROM()]);
+    expect(status).toBe(7);
+    expect(JSON.parse(out)).toEqual({ findings: FINDINGS, compatible: false });
+    expect(JSON.parse(err)).toMatchObject({ code: 'INCOMPATIBLE', reason: 'CPUID_FEATURE_MISSING' });
+  });
+
+  test('relays what the source says, and from a file the same', async () => {
+    await ctl(FROM());
+    await ctl(['vm', 'requirements', 'web', '--out', file('web.requirements')]);
+    await ctl(['host', 'check', '--in', file('web.requirements')]);
+    const asked = vcpud.calls.filter(({ rpc }) => rpc === 'HostService/CheckCompatibility');
+    expect(asked).toHaveLength(2);
+    expect(asked[0]?.requests).toMatchObject([{ requirements: { name: 'vms/web', tscKhz: 2_000_000 } }]);
+    expect(asked[1]?.requests).toEqual(asked[0]?.requests);
+  });
+
+  test.each([[], ['--vm', 'web'], ['--from', 'unix:///nowhere.sock'], ['--in', '-', '--vm', 'web']])(
+    'with %s %s %s %s is wrong usage, and calls nothing',
+    async (...options) => {
+      const { status } = await ctl(['host', 'check', ...options.filter((word) => word !== undefined)]);
+      expect(status).toBe(2);
+      expect(vcpud.calls).toEqual([]);
+    },
+  );
+
+  test('names the source where that is what does not answer', async () => {
+    const { status, err } = await ctl(['host', 'check', '--vm', 'web', '--from', 'unix:///no/source.sock']);
+    expect(status).toBe(3);
+    expect(err).toContain('no answer from unix:///no/source.sock');
+  });
+});
+
 describe('text for people', () => {
   test('of a host', async () => {
     const { status, out } = await ctl(['host']);
@@ -135,6 +229,18 @@ describe('text for people', () => {
     const { out } = await ctl(['host', 'get']);
     expect(out).toContain('none: kvm_amd was loaded with nested=0\n');
     expect(out).toContain('none of those that differ between kernels\n');
+    expect(out).toContain('\nVMX MSR  VALUE\n0x480    0x5\n');
+  });
+
+  test('of what a VM asks for', async () => {
+    vcpud.on('VmService/GetVmRequirements', () => ({
+      requirements: { ...REQUIREMENTS, vmxCapabilityMsrs: [{ index: 0x480, value: 5 }] },
+    }));
+    const { status, out } = await ctl(['vm', 'requirements', 'web']);
+    expect(status).toBe(0);
+    expect(out).toContain('CPU           An AMD CPU (AMD)\n');
+    expect(out).toContain('CPUID         3 entries\n');
+    expect(out).toContain('TSC           2000000 kHz\n');
     expect(out).toContain('\nVMX MSR  VALUE\n0x480    0x5\n');
   });
 

@@ -189,21 +189,39 @@ async function* stream(...messages: object[]): AsyncGenerator<object> {
 
 const STOP = { stopDuration: { seconds: 0, nanos: 412_000 }, captureTime: TIME };
 
+const HOST = {
+  vcpudVersion: '0.1.0',
+  kvmApiVersion: 12,
+  kernelRelease: '6.1.0-41-amd64',
+  cpuVendor: 'CPU_VENDOR_AMD',
+  cpuModel: 'An AMD CPU',
+  nested: { enabled: true, format: 'NESTED_STATE_FORMAT_SVM', maxSizeBytes: 4224 },
+  capabilities: [{ name: 'NESTED_STATE', number: 157, value: 4224 }],
+  drivers: ['DRIVER_NATIVE'],
+  enforcedRules: ['SVM_HOST_CS_L_AND_D'],
+  tscKhz: 2_000_000,
+  memoryAvailableBytes: 1024 ** 3,
+  xcr0Supported: 7,
+} as const;
+
+export const REQUIREMENTS = {
+  name: 'vms/web',
+  host: HOST,
+  vcpuCount: 1,
+  memoryRegions: [{ gpa: 0, sizeBytes: 4 * 1024 * 1024 }],
+  memoryBytes: 4 * 1024 * 1024,
+  cpuids: [Buffer.alloc(3 * SIZE.cpuidEntry)],
+  xcr0: 7,
+  xsaveBytes: 4096,
+  tscKhz: 2_000_000,
+  nestedFormat: 'NESTED_STATE_FORMAT_SVM',
+} as const;
+
 /** What each rpc answers where a test says nothing else. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
-  'HostService/GetHost': () => ({
-    host: {
-      vcpudVersion: '0.1.0',
-      kvmApiVersion: 12,
-      kernelRelease: '6.1.0-41-amd64',
-      cpuVendor: 'CPU_VENDOR_AMD',
-      cpuModel: 'An AMD CPU',
-      nested: { enabled: true, format: 'NESTED_STATE_FORMAT_SVM', maxSizeBytes: 4224 },
-      capabilities: [{ name: 'NESTED_STATE', number: 157, value: 4224 }],
-      drivers: ['DRIVER_NATIVE'],
-      enforcedRules: ['SVM_HOST_CS_L_AND_D'],
-    },
-  }),
+  'HostService/GetHost': () => ({ host: HOST }),
+  'HostService/CheckCompatibility': () => ({ findings: [], compatible: true }),
+  'VmService/GetVmRequirements': () => ({ requirements: REQUIREMENTS, stopDuration: STOP.stopDuration }),
   'VmService/CreateVm': () => ({ vm: WEB }),
   'VmService/GetVm': () => ({ vm: WEB }),
   'VmService/ListVms': () => ({ vms: [WEB], nextPageToken: '' }),

@@ -19,6 +19,7 @@ const HOST: HostProfile = {
   supportedCpuid: Buffer.alloc(0),
   physicalAddressBits: 40,
   maxVcpus: 4,
+  tscKhz: 0,
   msrIndices: [],
 };
 

@@ -58,6 +58,34 @@ export interface Host {
    * Each is a bug in vcpud's table of rules, worth a report.
    */
   'unexplainedRejections'?: (number | string | Long);
+  /**
+   * The rate of a new vCPU's TSC (KVM_GET_TSC_KHZ), in kHz.
+   */
+  'tscKhz'?: (number);
+  /**
+   * How much memory new VMs can have before the host swaps: MemAvailable of /proc/meminfo, in bytes, at the time of the call.
+   */
+  'memoryAvailableBytes'?: (number | string | Long);
+  /**
+   * XSAVE components that a guest can have, as bits of XCR0: CPUID 0xD.0 EDX:EAX as KVM offers it.
+   */
+  'xcr0Supported'?: (number | string | Long);
+  /**
+   * The size of a vCPU's XSAVE area, as KVM_GET_XSAVE2 or KVM_GET_XSAVE gives it, in bytes.
+   */
+  'xsaveBytes'?: (number);
+  /**
+   * The most vCPUs that a VM can have here.
+   */
+  'maxVcpus'?: (number);
+  /**
+   * Bits of a guest-physical address.
+   */
+  'physicalAddressBits'?: (number);
+  /**
+   * What KVM offers to a new vCPU: KVM_GET_SUPPORTED_CPUID, struct kvm_cpuid_entry2, 40 bytes each.
+   */
+  'supportedCpuid'?: (Buffer | Uint8Array | string);
 }
 
 /**
@@ -111,4 +139,32 @@ export interface Host__Output {
    * Each is a bug in vcpud's table of rules, worth a report.
    */
   'unexplainedRejections': (string);
+  /**
+   * The rate of a new vCPU's TSC (KVM_GET_TSC_KHZ), in kHz.
+   */
+  'tscKhz': (number);
+  /**
+   * How much memory new VMs can have before the host swaps: MemAvailable of /proc/meminfo, in bytes, at the time of the call.
+   */
+  'memoryAvailableBytes': (string);
+  /**
+   * XSAVE components that a guest can have, as bits of XCR0: CPUID 0xD.0 EDX:EAX as KVM offers it.
+   */
+  'xcr0Supported': (string);
+  /**
+   * The size of a vCPU's XSAVE area, as KVM_GET_XSAVE2 or KVM_GET_XSAVE gives it, in bytes.
+   */
+  'xsaveBytes': (number);
+  /**
+   * The most vCPUs that a VM can have here.
+   */
+  'maxVcpus': (number);
+  /**
+   * Bits of a guest-physical address.
+   */
+  'physicalAddressBits': (number);
+  /**
+   * What KVM offers to a new vCPU: KVM_GET_SUPPORTED_CPUID, struct kvm_cpuid_entry2, 40 bytes each.
+   */
+  'supportedCpuid': (Buffer);
 }

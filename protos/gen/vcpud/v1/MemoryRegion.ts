@@ -1,4 +1,4 @@
-// Original file: protos/vcpud/v1/vm.proto
+// Original file: protos/vcpud/v1/memory_region.proto
 
 import type { Long } from '@grpc/proto-loader';
 

@@ -7,6 +7,8 @@ import type { CreateVmResponse as _vcpud_v1_CreateVmResponse, CreateVmResponse__
 import type { DeleteVmRequest as _vcpud_v1_DeleteVmRequest, DeleteVmRequest__Output as _vcpud_v1_DeleteVmRequest__Output } from '../../vcpud/v1/DeleteVmRequest.js';
 import type { DeleteVmResponse as _vcpud_v1_DeleteVmResponse, DeleteVmResponse__Output as _vcpud_v1_DeleteVmResponse__Output } from '../../vcpud/v1/DeleteVmResponse.js';
 import type { GetVmRequest as _vcpud_v1_GetVmRequest, GetVmRequest__Output as _vcpud_v1_GetVmRequest__Output } from '../../vcpud/v1/GetVmRequest.js';
+import type { GetVmRequirementsRequest as _vcpud_v1_GetVmRequirementsRequest, GetVmRequirementsRequest__Output as _vcpud_v1_GetVmRequirementsRequest__Output } from '../../vcpud/v1/GetVmRequirementsRequest.js';
+import type { GetVmRequirementsResponse as _vcpud_v1_GetVmRequirementsResponse, GetVmRequirementsResponse__Output as _vcpud_v1_GetVmRequirementsResponse__Output } from '../../vcpud/v1/GetVmRequirementsResponse.js';
 import type { GetVmResponse as _vcpud_v1_GetVmResponse, GetVmResponse__Output as _vcpud_v1_GetVmResponse__Output } from '../../vcpud/v1/GetVmResponse.js';
 import type { GetVmStateRequest as _vcpud_v1_GetVmStateRequest, GetVmStateRequest__Output as _vcpud_v1_GetVmStateRequest__Output } from '../../vcpud/v1/GetVmStateRequest.js';
 import type { GetVmStateResponse as _vcpud_v1_GetVmStateResponse, GetVmStateResponse__Output as _vcpud_v1_GetVmStateResponse__Output } from '../../vcpud/v1/GetVmStateResponse.js';
@@ -117,6 +119,37 @@ export interface VmServiceClient extends grpc.Client {
   getVm(argument: _vcpud_v1_GetVmRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_GetVmResponse__Output>): grpc.ClientUnaryCall;
   getVm(argument: _vcpud_v1_GetVmRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_GetVmResponse__Output>): grpc.ClientUnaryCall;
   getVm(argument: _vcpud_v1_GetVmRequest, callback: grpc.requestCallback<_vcpud_v1_GetVmResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * GetVmRequirements says everything that a VM asks of a host: hand it to HostService.CheckCompatibility at a destination before
+   * anything is moved. A running VM is stopped for a few reads of each vCPU, and goes on.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed (which, and errno, in metadata), or a bug in vcpud |
+   */
+  GetVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  GetVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  GetVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  GetVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * GetVmRequirements says everything that a VM asks of a host: hand it to HostService.CheckCompatibility at a destination before
+   * anything is moved. A running VM is stopped for a few reads of each vCPU, and goes on.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed (which, and errno, in metadata), or a bug in vcpud |
+   */
+  getVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  getVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  getVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
+  getVmRequirements(argument: _vcpud_v1_GetVmRequirementsRequest, callback: grpc.requestCallback<_vcpud_v1_GetVmRequirementsResponse__Output>): grpc.ClientUnaryCall;
   
   /**
    * GetVmState takes what a VM holds beside its memory: every vCPU from one stop, pending I/O completed first, and the clock and
@@ -394,6 +427,19 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
   GetVm: grpc.handleUnaryCall<_vcpud_v1_GetVmRequest__Output, _vcpud_v1_GetVmResponse>;
   
   /**
+   * GetVmRequirements says everything that a VM asks of a host: hand it to HostService.CheckCompatibility at a destination before
+   * anything is moved. A running VM is stopped for a few reads of each vCPU, and goes on.
+   * 
+   * | code | reason | when |
+   * |---|---|---|
+   * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm} |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
+   * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
+   * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed (which, and errno, in metadata), or a bug in vcpud |
+   */
+  GetVmRequirements: grpc.handleUnaryCall<_vcpud_v1_GetVmRequirementsRequest__Output, _vcpud_v1_GetVmRequirementsResponse>;
+  
+  /**
    * GetVmState takes what a VM holds beside its memory: every vCPU from one stop, pending I/O completed first, and the clock and
    * in-kernel devices. A running VM is stopped for that time and goes on; to move it, pause it first.
    * 
@@ -499,6 +545,7 @@ export interface VmServiceDefinition extends grpc.ServiceDefinition {
   CreateVm: MethodDefinition<_vcpud_v1_CreateVmRequest, _vcpud_v1_CreateVmResponse, _vcpud_v1_CreateVmRequest__Output, _vcpud_v1_CreateVmResponse__Output>
   DeleteVm: MethodDefinition<_vcpud_v1_DeleteVmRequest, _vcpud_v1_DeleteVmResponse, _vcpud_v1_DeleteVmRequest__Output, _vcpud_v1_DeleteVmResponse__Output>
   GetVm: MethodDefinition<_vcpud_v1_GetVmRequest, _vcpud_v1_GetVmResponse, _vcpud_v1_GetVmRequest__Output, _vcpud_v1_GetVmResponse__Output>
+  GetVmRequirements: MethodDefinition<_vcpud_v1_GetVmRequirementsRequest, _vcpud_v1_GetVmRequirementsResponse, _vcpud_v1_GetVmRequirementsRequest__Output, _vcpud_v1_GetVmRequirementsResponse__Output>
   GetVmState: MethodDefinition<_vcpud_v1_GetVmStateRequest, _vcpud_v1_GetVmStateResponse, _vcpud_v1_GetVmStateRequest__Output, _vcpud_v1_GetVmStateResponse__Output>
   ListVms: MethodDefinition<_vcpud_v1_ListVmsRequest, _vcpud_v1_ListVmsResponse, _vcpud_v1_ListVmsRequest__Output, _vcpud_v1_ListVmsResponse__Output>
   PauseVm: MethodDefinition<_vcpud_v1_PauseVmRequest, _vcpud_v1_PauseVmResponse, _vcpud_v1_PauseVmRequest__Output, _vcpud_v1_PauseVmResponse__Output>

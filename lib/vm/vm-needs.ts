@@ -1,0 +1,63 @@
+// What the vCPUs of a VM ask of a host, read off them: the part of GetVmRequirements that the kernel knows. They must be
+// out of KVM_RUN.
+
+import { MSR } from '../kvm/abi.js';
+import { commonCpuid, getCpuid } from '../kvm/cpuid.js';
+import { type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
+import { getTscKhz } from '../kvm/tsc.js';
+import { COMPONENTS, type KernelVcpu, xsaveBytes } from '../state/vcpu-components.js';
+
+export interface VcpuNeeds {
+  /** One CPUID table of all that differ in APIC id and register-driven bits alone, as the first of them has it. */
+  readonly cpuids: readonly Buffer[];
+  /** Components enabled in some vCPU's XCR0. */
+  readonly xcr0: bigint;
+  /** Of an XSAVE area. */
+  readonly xsaveBytes: number;
+  /** Of vCPU 0; 0 where KVM knows no rate. */
+  readonly tscKhz: number;
+  /** Rows, of which one MSR has several where vCPUs differ. */
+  readonly vmxCapabilityMsrs: readonly MsrRow[];
+  readonly nestedFormat: 'SVM' | 'VMX' | undefined;
+}
+
+/** struct kvm_xcrs: the first row, which is XCR0 on every CPU there is. */
+const XCR0_VALUE = 16;
+/** X87, which can't be switched off. */
+const XCR0_AT_RESET = 1n;
+
+function xcr0Of(vcpu: KernelVcpu): bigint {
+  const { xcrs } = COMPONENTS;
+  return xcrs.present(vcpu.shape) ? xcrs.get(vcpu).readBigUInt64LE(XCR0_VALUE) : XCR0_AT_RESET;
+}
+
+function vmxMsrsOf({ port, shape }: KernelVcpu): MsrRow[] {
+  if (shape.nested?.format !== 'VMX') return [];
+  const indices = shape.msrIndices.filter((index) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST);
+  return msrRows(readMsrs(port, indices).entries);
+}
+
+/** The first of all that are alike by their keys. */
+function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
+  const byKey = new Map<string, T>();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!byKey.has(key)) byKey.set(key, item);
+  }
+  return [...byKey.values()];
+}
+
+export function vcpuNeeds(vcpus: readonly [KernelVcpu, ...KernelVcpu[]]): VcpuNeeds {
+  const [first] = vcpus;
+  return {
+    cpuids: distinct(
+      vcpus.map(({ port }) => Buffer.from(getCpuid(port))),
+      (entries) => commonCpuid(entries).toString('latin1'),
+    ),
+    xcr0: vcpus.reduce((mask, vcpu) => mask | xcr0Of(vcpu), 0n),
+    xsaveBytes: xsaveBytes(first.shape),
+    tscKhz: getTscKhz(first.port),
+    vmxCapabilityMsrs: distinct(vcpus.flatMap(vmxMsrsOf), ({ index, value }) => `${index} ${value}`),
+    nestedFormat: first.shape.nested?.format,
+  };
+}
