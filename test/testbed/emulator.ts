@@ -2,6 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { Kernel } from './cache.js';
 
 /** A TCP port of this machine's 127.0.0.1 and the port of the emulated host that it leads to. */
 export interface Forward {
@@ -34,6 +35,7 @@ export interface Emulator {
 
 /** What one run asks of an emulated host. */
 export interface HostSettings {
+  readonly kernel: Kernel;
   readonly nested: boolean;
   /** A number and M or G. */
   readonly memory: string;

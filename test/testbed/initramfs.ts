@@ -89,16 +89,24 @@ echo "${CONTROL.exited} $status" >&3
 while :; do $bb sleep 60; done
 `;
 
-/** Busybox and the modules. `packages` is where the Debian packages are unpacked. */
-export async function amdInitramfs(packages: string): Promise<Buffer> {
+/**
+ * Busybox and the modules. `packages` is where the kernel's package is unpacked, `busybox` a path, `xz` the argv of that
+ * program.
+ */
+export async function amdInitramfs(
+  packages: string,
+  busybox: string,
+  xz: readonly [string, ...string[]],
+): Promise<Buffer> {
   const modules = await modulesInLoadOrder(
     join(packages, 'lib/modules'),
     MODULES.map((row) => row.name),
+    xz,
   );
   const folders = ['bin', 'dev', 'proc', 'sys', 'modules', 'lower', 'upper', 'root'];
   return writeCpio([
     ...folders.map((path) => ({ kind: 'directory', path }) as const),
-    file('bin/busybox', 0o755, await readFile(join(packages, 'bin/busybox'))),
+    file('bin/busybox', 0o755, await readFile(busybox)),
     ...modules.map((module) => file(`modules/${module.name}.ko`, 0o644, module.data)),
     file('modules/order', 0o644, modules.map((module) => module.name).join('\n')),
   ]);

@@ -18,7 +18,7 @@ import {
 } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { type Cache, type IntelCache, madeOnce } from './cache.js';
+import { type Cache, cachedProgram, type IntelCache, madeOnce } from './cache.js';
 import { checkoutEntries, checkoutRoot, withFolders } from './checkout.js';
 import { type CpioEntry, writeCpio } from './cpio.js';
 import { CONTROL, commandScript, type HostSettings } from './emulator.js';
@@ -178,6 +178,7 @@ async function hostEntries(base: Cache, init: string): Promise<CpioEntry[]> {
   const modules = await modulesInLoadOrder(
     join(base.root, 'lib/modules'),
     MODULES.map((row) => row.name),
+    cachedProgram(base, 'xz'),
   );
   const busybox = join(base.root, 'bin/busybox');
   const applets = (await runTool(busybox, ['--list'])).stdout.trim().split('\n');
