@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GuestConsole, troublesOf } from '../guests/linux/console.js';
 import { IDLE, linuxGuest, type Writer } from '../guests/linux/linux-guest.js';
+import { type MachineShape, QemuMachine } from '../harness/qemu-machine.js';
 import { filledCache } from '../testbed/cache.js';
 import type { Progress } from '../testbed/progress.js';
-import { type MachineShape, QemuMachine } from './qemu-machine.js';
 import type { Measurement } from './row.js';
 import { median } from './statistics.js';
 
@@ -60,6 +60,7 @@ export async function measureQemuMigration(
   progress: Progress,
 ): Promise<QemuMigrationResult> {
   const shape: MachineShape = {
+    processor: 'kvm',
     cache: await filledCache(progress),
     guest: await linuxGuest(progress),
     options: { ...IDLE, writer: settings.writer },

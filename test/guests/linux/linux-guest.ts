@@ -98,6 +98,7 @@ echo l1 ready $(uname -r)
 [ -z "$writer" ] || writer \${writer%:*} \${writer#*:} &
 l2-counter \${interval:-1000} &
 if [ -n "$shell" ]; then
+  stty -echo # an echo would come in between two halves of a line
   echo l1 shell
   while read -r line; do
     sh -c "$line"

@@ -1,17 +1,24 @@
-// One QEMU with KVM that runs the Linux guest: its process, its monitor (QMP) and its serial line. Used by
-// qemu-migration.ts.
+// One QEMU that runs the Linux guest: its process, its monitor (QMP) and its serial line. What the bench compares our
+// migration with, and what shows that the guest itself is sound.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { commandLine, type LinuxGuest, type LinuxGuestOptions } from '../guests/linux/linux-guest.js';
 import { type Cache, cachedProgram } from '../testbed/cache.js';
 
 /** File descriptors that QEMU inherits. */
 const FD = { serial: 3, monitor: 4 } as const;
 
+/** What runs the guest: this host's KVM, or QEMU alone, which has SVM and is slow. */
+const PROCESSORS = {
+  kvm: ['-accel', 'kvm', '-cpu', 'host'],
+  emulated: ['-accel', 'tcg,thread=single', '-cpu', 'max'],
+} as const;
+
 export interface MachineShape {
+  readonly processor: keyof typeof PROCESSORS;
   readonly cache: Cache;
   readonly guest: LinuxGuest;
   readonly options: LinuxGuestOptions;
@@ -19,14 +26,13 @@ export interface MachineShape {
 }
 
 /** QEMU's command line, up to whether it boots or waits for a guest. */
-function flags({ cache, guest, options, memoryMib }: MachineShape): string[] {
+function flags({ processor, cache, guest, options, memoryMib }: MachineShape): string[] {
   const firmware = ['qemu', 'seabios'].flatMap((name) => ['-L', join(cache.root, 'usr/share', name)]);
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot'],
     ...['-display', 'none'],
     ...['-machine', 'pc,usb=off'],
-    ...['-accel', 'kvm'],
-    ...['-cpu', 'host'],
+    ...PROCESSORS[processor],
     ...['-smp', '1'],
     ...['-m', `${memoryMib}`],
     ...firmware,
@@ -58,7 +64,7 @@ interface Pending {
 }
 
 export class QemuMachine {
-  readonly serial: Readable;
+  readonly serial: Duplex;
   /** When its process has ended and all its output has been read. */
   readonly closed: Promise<void>;
   private readonly child: ChildProcess;
@@ -81,7 +87,7 @@ export class QemuMachine {
         QEMU_MODULE_DIR: join(shape.cache.root, 'usr/lib/x86_64-linux-gnu/qemu'),
       },
     });
-    this.serial = this.child.stdio[FD.serial] as Readable;
+    this.serial = this.child.stdio[FD.serial] as Duplex;
     this.monitor = this.child.stdio[FD.monitor] as Duplex;
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.complaints += chunk.toString();
