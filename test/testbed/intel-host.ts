@@ -21,7 +21,7 @@ import { dirname, join, relative } from 'node:path';
 import { type Cache, cachedProgram, type IntelCache, madeOnce } from './cache.js';
 import { checkoutEntries, checkoutRoot, withFolders } from './checkout.js';
 import { type CpioEntry, writeCpio } from './cpio.js';
-import { CONTROL, commandScript, type HostSettings } from './emulator.js';
+import { CONTROL, commandScript, GATEWAY, type HostSettings } from './emulator.js';
 import { kernelImage, modulesInLoadOrder, unsigned } from './kernel.js';
 import { runTool } from './packages.js';
 import { TestbedProblem } from './problem.js';
@@ -85,7 +85,7 @@ hostname vcpud-intel
 ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0
 ip link set eth0 up
-ip route add default via 10.0.2.2
+ip route add default via ${GATEWAY}
 echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet # forwarded ports lead to 127.0.0.1
 stty -F /dev/ttyS1 raw 115200
 exec 3> /dev/ttyS1
@@ -95,8 +95,8 @@ cd /run/testbed
 . ./run.conf
 date -s @$NOW > /dev/null
 mkfifo out err
-nc 10.0.2.2 $PORT < out & out=$!
-nc 10.0.2.2 $PORT < err & err=$!
+nc ${GATEWAY} $PORT < out & out=$!
+nc ${GATEWAY} $PORT < err & err=$!
 exec 4> out 5> err
 echo $TOKEN stdout >&4
 echo $TOKEN stderr >&5

@@ -16,7 +16,7 @@ import { TestbedProblem, TIMED_OUT } from './problem.js';
 import { type Progress, secondsSince, silent, whileReporting } from './progress.js';
 import { startAmdHost } from './qemu.js';
 
-export type { Forward } from './emulator.js';
+export { type Forward, GATEWAY } from './emulator.js';
 export { TestbedProblem } from './problem.js';
 
 /** Takes output as it comes. Output stops flowing while a returned promise is pending. */
