@@ -11,14 +11,15 @@
 //       root/             INTEL_PACKAGES, unpacked
 //       boot.rom          what starts the kernel there (boot-rom.ts)
 //       host-*/           the host, ready to boot (intel-host.ts)
+//     linux-guest-*/      the Linux guest's initramfs (test/guests/linux/linux-guest.ts); 6 MB
 
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildBootRom } from './boot-rom.js';
 import { amdInitramfs } from './initramfs.js';
-import { compressedVmlinux, kernelImage } from './kernel.js';
+import { compressedVmlinux, type Kernel, kernelImage } from './kernel.js';
 import {
   AMD_PACKAGES,
   BACKPORTED_KERNEL_PACKAGES,
@@ -35,10 +36,6 @@ import { type Progress, secondsSince } from './progress.js';
  * deleted by hand.
  */
 const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1 } as const;
-
-/** Kernels that a host can have: Debian 12's own, and its backports'. */
-export const KERNELS = ['6.1', '6.12'] as const;
-export type Kernel = (typeof KERNELS)[number];
 
 /** Where things are in a filled part that holds a kernel: that which every host needs, or a later kernel's. */
 export interface Cache {
@@ -107,6 +104,25 @@ export async function madeOnce(
     await make(draft);
     await rename(draft, folder);
   });
+}
+
+/**
+ * Marks a folder that is named PREFIX-KEY, KEY being a hash of what it was made of, as used now, and deletes those of
+ * the same prefix beside it but for the `kept` that were used last.
+ */
+export async function keepRecent(folder: string, kept: number): Promise<void> {
+  await utimes(folder, new Date(), new Date());
+  const parent = dirname(folder);
+  const prefix = basename(folder).replace(/-[0-9a-f]+$/, '-');
+  const names = (await readdir(parent)).filter(
+    (name) => name.startsWith(prefix) && /^[0-9a-f]+$/.test(name.slice(prefix.length)),
+  );
+  const used = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(parent, name))).mtimeMs })),
+  );
+  for (const { name } of used.sort((a, b) => b.at - a.at).slice(kept)) {
+    await rm(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 async function filled(

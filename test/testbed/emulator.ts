@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import type { Kernel } from './cache.js';
+import type { Kernel } from './kernel.js';
 
 /**
  * A TCP port of this machine's 127.0.0.1 and the port of the emulated host that it leads to.

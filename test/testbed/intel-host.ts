@@ -4,21 +4,10 @@
 // It has busybox, Node and the service's build (checkout.ts), all in memory, and no disk.
 
 import { createHash } from 'node:crypto';
-import {
-  copyFile,
-  type FileHandle,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, type FileHandle, open, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { type Cache, cachedProgram, type IntelCache, madeOnce } from './cache.js';
+import { type Cache, cachedProgram, type IntelCache, keepRecent, madeOnce } from './cache.js';
 import { checkoutEntries, checkoutRoot, withFolders } from './checkout.js';
 import { type CpioEntry, writeCpio } from './cpio.js';
 import { CONTROL, commandScript, GATEWAY, type HostSettings } from './emulator.js';
@@ -158,19 +147,8 @@ export async function cachedHost(
     await file.close();
     await symlink(`/proc/self/fd/${MEMORY_FD}`, join(draft, 'memory.ram'));
   });
-  await utimes(folder, new Date(), new Date());
-  await dropOld(intel.folder);
+  await keepRecent(folder, KEPT);
   return { memory: join(folder, 'image.ram'), state: folder };
-}
-
-async function dropOld(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /^host-[0-9a-f]+$/.test(name));
-  const used = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
-  );
-  for (const { name } of used.sort((a, b) => b.at - a.at).slice(KEPT)) {
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
 }
 
 /** What all runs share. */

@@ -6,6 +6,10 @@ import { basename, join } from 'node:path';
 import { toolOutput } from './packages.js';
 import { TestbedProblem } from './problem.js';
 
+/** Kernels that a host can have: Debian 12's own, and its backports'. */
+export const KERNELS = ['6.1', '6.12'] as const;
+export type Kernel = (typeof KERNELS)[number];
+
 /** Offsets in a bzImage (Documentation/x86/boot.rst, "The Real-Mode Kernel Header"); integers are little-endian. */
 const SETUP_SECTS = 0x1f1; // u8: 512-byte sectors of real-mode code after the first
 const PAYLOAD_OFFSET = 0x248; // u32: from the start of the protected-mode code

@@ -1,7 +1,7 @@
 // The command line of the testbed. Called by main.ts.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { KERNELS, type Kernel } from './cache.js';
+import { KERNELS, type Kernel } from './kernel.js';
 import { TESTBED_FAILED } from './problem.js';
 import { DEFAULTS, type Forward, type Vendor } from './run.js';
 

@@ -12,9 +12,16 @@
 // Lines end in CR LF, as a terminal has them.
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Cache, cachedProgram, cacheFolder, filledCache, madeOnce } from '../../testbed/cache.js';
+import {
+  type Cache,
+  cachedProgram,
+  cacheFolder,
+  filledCache,
+  keepRecent,
+  madeOnce,
+} from '../../testbed/cache.js';
 import { checkoutRoot } from '../../testbed/checkout.js';
 import { type CpioEntry, writeCpio } from '../../testbed/cpio.js';
 import { kernelImage, modulesInLoadOrder, unsigned } from '../../testbed/kernel.js';
@@ -108,6 +115,9 @@ fi
 while :; do sleep 3600; done
 `;
 
+/** How many initramfs the cache keeps: other checkouts' may be in use. */
+const KEPT = 4;
+
 /** The guest's files, made first if what they are made of has changed. An emulated host finds them in the cache. */
 export async function linuxGuest(progress: Progress): Promise<LinuxGuest> {
   const cache = await filledCache(progress);
@@ -123,14 +133,13 @@ export async function linuxGuest(progress: Progress): Promise<LinuxGuest> {
     .update(writeCpio(programs))
     .digest('hex')
     .slice(0, 16);
-  const all = join(cacheFolder(), 'linux-guest');
-  const made = join(all, key);
-  await mkdir(all, { recursive: true });
+  const made = join(cacheFolder(), `linux-guest-${key}`);
   await madeOnce(made, progress, async (draft) => {
     progress("building the Linux guest's initramfs");
     const entries = [...(await debianEntries(cache)), ...programs];
     await writeFile(join(draft, 'initramfs.cpio'), writeCpio(entries));
   });
+  await keepRecent(made, KEPT);
   return { kernel, initramfs: join(made, 'initramfs.cpio') };
 }
 
