@@ -52,11 +52,19 @@ interface Waiter {
   readonly resolve: (line: string) => void;
 }
 
-/** Collects complete lines, without their ends, from chunks of bytes. */
+/** What a line of the kernel begins with, wherever it comes: seconds since its start. */
+const KERNEL_STAMP = /\[ *\d+\.\d{6}\] /;
+
+/**
+ * Collects complete lines, without their ends, from chunks of bytes. The kernel's console doesn't wait for a line of a
+ * program to end: one that comes in its middle is taken out, and what stood before it goes on after it.
+ */
 export class GuestConsole {
   private readonly complete: string[] = [];
   private readonly waiters = new Set<Waiter>();
   private rest = '';
+  /** The line of a program that the kernel came in the middle of, so far. */
+  private begun = '';
 
   /** All lines up to now. */
   get lines(): readonly string[] {
@@ -67,13 +75,24 @@ export class GuestConsole {
     const parts = (this.rest + chunk.toString('latin1')).split('\n');
     this.rest = parts.pop() ?? '';
     for (const part of parts) {
-      const line = part.replace(/\r+$/, '');
-      this.complete.push(line);
-      for (const waiter of this.waiters) {
-        if (!waiter.fits(line)) continue;
-        this.waiters.delete(waiter);
-        waiter.resolve(line);
+      const kernel = KERNEL_STAMP.exec(part);
+      if (kernel === null) {
+        this.add(this.begun + part);
+        this.begun = '';
+      } else {
+        this.begun += part.slice(0, kernel.index);
+        this.add(part.slice(kernel.index));
       }
+    }
+  }
+
+  private add(text: string): void {
+    const line = text.replace(/\r+$/, '');
+    this.complete.push(line);
+    for (const waiter of this.waiters) {
+      if (!waiter.fits(line)) continue;
+      this.waiters.delete(waiter);
+      waiter.resolve(line);
     }
   }
 

@@ -9,7 +9,7 @@
 //   l1 shell           where there is a shell: from now on each line of input is run as a command of busybox's sh, and
 //   l1 status NUMBER   follows its output
 //
-// Lines end in CR LF, as a terminal has them.
+// Lines end in CR LF, as a terminal has them. What the kernel says can come in the middle of another line (console.ts).
 
 import { createHash } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
@@ -77,7 +77,7 @@ export function commandLine(options: LinuxGuestOptions): string {
 }
 
 /** What the kernel says when something is wrong with it, on its console. */
-export const KERNEL_TROUBLE = /WARNING|BUG|Call Trace|stall|Oops|lockup|clocksource.*unstable/i;
+export const KERNEL_TROUBLE = /\bWARNING:|\bBUG:|Call Trace|\bstall|\bOops|\blockup|clocksource.*unstable/;
 
 /** Modules for /dev/kvm, of which the CPU's vendor's is loaded; what they depend on comes by itself. */
 const MODULES = ['kvm_amd', 'kvm_intel'] as const;

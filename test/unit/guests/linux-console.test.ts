@@ -33,6 +33,26 @@ test.each([
   expect(troublesOf([...GOOD, line])).toEqual([line]);
 });
 
+test.each([
+  '[   39.160210] ACPI BIOS Error (bug): A valid RSDP was not found (20220331/tbxfroot-210)',
+  '[  107.092913] clocksource: Long readout interval, skipping watchdog check: cs_nsec: 1287301408',
+])('what it says in passing is not: %s', (line) => {
+  expect(troublesOf([...GOOD, line])).toEqual([]);
+});
+
+test('what the kernel says in the middle of a line leaves that line whole', () => {
+  const guest = new GuestConsole();
+  guest.push(Buffer.from('l2 1 5\r\nl2 2 30[  107.092913] one\r\n[  107.092914] two\r\n16\r\nl2 3 4'));
+  guest.push(Buffer.from('000\r[  108.100000] three\r\n\nl2 4 5000\r\n'));
+  expect(guest.lines.filter((line) => line.startsWith('l2'))).toEqual([
+    'l2 1 5',
+    'l2 2 3016',
+    'l2 3 4000',
+    'l2 4 5000',
+  ]);
+  expect(guest.lines).toContain('[  107.092914] two');
+});
+
 test('lines are put together however the bytes come, and lose their CR', async () => {
   const guest = new GuestConsole();
   const second = guest.next((line) => line.startsWith('l2 2'));
