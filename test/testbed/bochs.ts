@@ -84,6 +84,9 @@ function megabytesOf(memory: string): number {
 
 /** Starts the Intel host. */
 export async function startIntelHost(settings: HostSettings, progress: Progress): Promise<Emulator> {
+  if (settings.kernel !== '6.1') {
+    throw new TestbedProblem(`The Intel host has kernel 6.1, not ${settings.kernel}; the AMD host has both.`);
+  }
   const base = await filledCache(progress);
   const intel = await filledIntelCache(base, progress);
   const options = configuration(intel, settings.memory).map((row) => `${row.line}\n`);

@@ -6,19 +6,28 @@
 //       root/             AMD_PACKAGES, unpacked
 //       vmlinux           the kernel, decompressed
 //       amd.cpio          busybox and modules (initramfs.ts)
+//     kernel-6.12-1/      for an AMD host with that kernel; 0.4 GB. The same, of BACKPORTED_KERNEL_PACKAGES
 //     intel-1/            for the Intel host; 0.4 GB
 //       root/             INTEL_PACKAGES, unpacked
 //       boot.rom          what starts the kernel there (boot-rom.ts)
 //       host-*/           the host, ready to boot (intel-host.ts)
+//     linux-guest-*/      the Linux guest's initramfs (test/guests/linux/linux-guest.ts); 6 MB
 
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildBootRom } from './boot-rom.js';
 import { amdInitramfs } from './initramfs.js';
-import { compressedVmlinux, kernelImage } from './kernel.js';
-import { AMD_PACKAGES, fetchPackages, INTEL_PACKAGES, runTool } from './packages.js';
+import { compressedVmlinux, type Kernel, kernelImage } from './kernel.js';
+import {
+  AMD_PACKAGES,
+  BACKPORTED_KERNEL_PACKAGES,
+  fetchBackports,
+  fetchPackages,
+  INTEL_PACKAGES,
+  toolOutput,
+} from './packages.js';
 import { TestbedProblem } from './problem.js';
 import { type Progress, secondsSince } from './progress.js';
 
@@ -26,9 +35,9 @@ import { type Progress, secondsSince } from './progress.js';
  * Raise a part's version when its packages, its modules or what is made of them changes; older folders can be
  * deleted by hand.
  */
-const VERSIONS = { testbed: 1, intel: 1 } as const;
+const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1 } as const;
 
-/** Where things are in the filled part that every host needs. */
+/** Where things are in a filled part that holds a kernel: that which every host needs, or a later kernel's. */
 export interface Cache {
   readonly root: string;
   readonly vmlinux: string;
@@ -53,6 +62,12 @@ export function cacheFolder(): string {
 /** What every host needs, filled first if this is the first run. */
 export async function filledCache(progress: Progress): Promise<Cache> {
   return places(await filled('testbed', progress, fill));
+}
+
+/** Where the host's kernel is: in `base`, which every host needs, or in a part of its own. */
+export async function filledKernel(kernel: Kernel, base: Cache, progress: Progress): Promise<Cache> {
+  if (kernel === '6.1') return base;
+  return places(await filled(`kernel-${kernel}`, progress, (draft) => fillKernel(base, draft, progress)));
 }
 
 /** What the Intel host needs beside it. */
@@ -89,6 +104,25 @@ export async function madeOnce(
     await make(draft);
     await rename(draft, folder);
   });
+}
+
+/**
+ * Marks a folder that is named PREFIX-KEY, KEY being a hash of what it was made of, as used now, and deletes those of
+ * the same prefix beside it but for the `kept` that were used last.
+ */
+export async function keepRecent(folder: string, kept: number): Promise<void> {
+  await utimes(folder, new Date(), new Date());
+  const parent = dirname(folder);
+  const prefix = basename(folder).replace(/-[0-9a-f]+$/, '-');
+  const names = (await readdir(parent)).filter(
+    (name) => name.startsWith(prefix) && /^[0-9a-f]+$/.test(name.slice(prefix.length)),
+  );
+  const used = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(parent, name))).mtimeMs })),
+  );
+  for (const { name } of used.sort((a, b) => b.at - a.at).slice(kept)) {
+    await rm(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 async function filled(
@@ -134,16 +168,29 @@ async function fill(draft: string, progress: Progress): Promise<void> {
   const cache = places(draft);
   await mkdir(cache.root);
   await fetchPackages(AMD_PACKAGES, cache.root, join(draft, 'apt'), progress);
+  await prepareKernel(cache, cache, progress);
+}
 
+async function fillKernel(base: Cache, draft: string, progress: Progress): Promise<void> {
+  const cache = places(draft);
+  await mkdir(cache.root);
+  await fetchBackports(BACKPORTED_KERNEL_PACKAGES, cache.root, join(draft, 'apt'), progress);
+  await prepareKernel(base, cache, progress);
+}
+
+/** Makes what a host boots of the kernel in `cache`, with busybox and xz of `base`. */
+async function prepareKernel(base: Cache, cache: Cache, progress: Progress): Promise<void> {
   progress('decompressing the kernel');
-  const payload = `${cache.vmlinux}.xz`;
-  await writeFile(payload, compressedVmlinux(await readFile(await kernelImage(cache.root))));
-  // --single-stream: the kernel's build appends the unpacked size, which xz would take for a broken stream.
-  const [loader, ...args] = cachedProgram(cache, 'xz');
-  await runTool(loader, [...args, '--decompress', '--single-stream', payload]);
+  const { data, program } = compressedVmlinux(await readFile(await kernelImage(cache.root)));
+  const payload = `${cache.vmlinux}.${program}`;
+  await writeFile(payload, data);
+  const [loader, ...args] = cachedProgram(cache, program);
+  await writeFile(cache.vmlinux, await toolOutput(loader, [...args, '--decompress', '--stdout', payload]));
+  await rm(payload);
 
   progress('building the initramfs');
-  await writeFile(cache.amdInitramfs, await amdInitramfs(cache.root));
+  const busybox = join(base.root, 'bin/busybox');
+  await writeFile(cache.amdInitramfs, await amdInitramfs(cache.root, busybox, cachedProgram(base, 'xz')));
 }
 
 async function fillIntel(base: Cache, draft: string, progress: Progress): Promise<void> {

@@ -2,12 +2,22 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { Kernel } from './kernel.js';
 
-/** A TCP port of this machine's 127.0.0.1 and the port of the emulated host that it leads to. */
+/**
+ * A TCP port of this machine's 127.0.0.1 and the port of the emulated host that it leads to.
+ *
+ * Two hosts that run side by side talk by these: each is alone in a network of its own, where it is 10.0.2.15 and
+ * GATEWAY is this machine. A service at guestPort of one host, on 127.0.0.1 or on all addresses, is GATEWAY:hostPort to
+ * the other. A service that listens on 10.0.2.15 alone is not reached.
+ */
 export interface Forward {
   readonly hostPort: number;
   readonly guestPort: number;
 }
+
+/** What an emulated host calls this machine's 127.0.0.1. */
+export const GATEWAY = '10.0.2.2';
 
 /**
  * Where the emulators' networks send what comes to a forwarded port: vcpud listens on 127.0.0.1 alone. The hosts' kernels
@@ -34,6 +44,7 @@ export interface Emulator {
 
 /** What one run asks of an emulated host. */
 export interface HostSettings {
+  readonly kernel: Kernel;
   readonly nested: boolean;
   /** A number and M or G. */
   readonly memory: string;

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CpioEntry, writeCpio } from './cpio.js';
-import { CONTROL, commandScript, type HostSettings, quoted } from './emulator.js';
+import { CONTROL, commandScript, GATEWAY, type HostSettings, quoted } from './emulator.js';
 import { modulesInLoadOrder } from './kernel.js';
 import { TestbedProblem } from './problem.js';
 
@@ -69,7 +69,7 @@ $bb printf '127.0.0.1 localhost vcpud-amd\\n::1 localhost\\n' > /etc/hosts
 $bb ip link set lo up
 $bb ip addr add 10.0.2.15/24 dev eth0
 $bb ip link set eth0 up
-$bb ip route add default via 10.0.2.2
+$bb ip route add default via ${GATEWAY}
 echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet # forwarded ports lead to 127.0.0.1
 $bb mkfifo out err
 $bb cat out > /dev/vport0p${PORTS.stdout} & out=$!
@@ -89,16 +89,24 @@ echo "${CONTROL.exited} $status" >&3
 while :; do $bb sleep 60; done
 `;
 
-/** Busybox and the modules. `packages` is where the Debian packages are unpacked. */
-export async function amdInitramfs(packages: string): Promise<Buffer> {
+/**
+ * Busybox and the modules. `packages` is where the kernel's package is unpacked, `busybox` a path, `xz` the argv of that
+ * program.
+ */
+export async function amdInitramfs(
+  packages: string,
+  busybox: string,
+  xz: readonly [string, ...string[]],
+): Promise<Buffer> {
   const modules = await modulesInLoadOrder(
     join(packages, 'lib/modules'),
     MODULES.map((row) => row.name),
+    xz,
   );
   const folders = ['bin', 'dev', 'proc', 'sys', 'modules', 'lower', 'upper', 'root'];
   return writeCpio([
     ...folders.map((path) => ({ kind: 'directory', path }) as const),
-    file('bin/busybox', 0o755, await readFile(join(packages, 'bin/busybox'))),
+    file('bin/busybox', 0o755, await readFile(busybox)),
     ...modules.map((module) => file(`modules/${module.name}.ko`, 0o644, module.data)),
     file('modules/order', 0o644, modules.map((module) => module.name).join('\n')),
   ]);

@@ -4,24 +4,13 @@
 // It has busybox, Node and the service's build (checkout.ts), all in memory, and no disk.
 
 import { createHash } from 'node:crypto';
-import {
-  copyFile,
-  type FileHandle,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, type FileHandle, open, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { type Cache, type IntelCache, madeOnce } from './cache.js';
+import { type Cache, cachedProgram, type IntelCache, keepRecent, madeOnce } from './cache.js';
 import { checkoutEntries, checkoutRoot, withFolders } from './checkout.js';
 import { type CpioEntry, writeCpio } from './cpio.js';
-import { CONTROL, commandScript, type HostSettings } from './emulator.js';
+import { CONTROL, commandScript, GATEWAY, type HostSettings } from './emulator.js';
 import { kernelImage, modulesInLoadOrder, unsigned } from './kernel.js';
 import { runTool } from './packages.js';
 import { TestbedProblem } from './problem.js';
@@ -85,7 +74,7 @@ hostname vcpud-intel
 ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0
 ip link set eth0 up
-ip route add default via 10.0.2.2
+ip route add default via ${GATEWAY}
 echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet # forwarded ports lead to 127.0.0.1
 stty -F /dev/ttyS1 raw 115200
 exec 3> /dev/ttyS1
@@ -95,8 +84,8 @@ cd /run/testbed
 . ./run.conf
 date -s @$NOW > /dev/null
 mkfifo out err
-nc 10.0.2.2 $PORT < out & out=$!
-nc 10.0.2.2 $PORT < err & err=$!
+nc ${GATEWAY} $PORT < out & out=$!
+nc ${GATEWAY} $PORT < err & err=$!
 exec 4> out 5> err
 echo $TOKEN stdout >&4
 echo $TOKEN stderr >&5
@@ -158,19 +147,8 @@ export async function cachedHost(
     await file.close();
     await symlink(`/proc/self/fd/${MEMORY_FD}`, join(draft, 'memory.ram'));
   });
-  await utimes(folder, new Date(), new Date());
-  await dropOld(intel.folder);
+  await keepRecent(folder, KEPT);
   return { memory: join(folder, 'image.ram'), state: folder };
-}
-
-async function dropOld(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /^host-[0-9a-f]+$/.test(name));
-  const used = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
-  );
-  for (const { name } of used.sort((a, b) => b.at - a.at).slice(KEPT)) {
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
 }
 
 /** What all runs share. */
@@ -178,6 +156,7 @@ async function hostEntries(base: Cache, init: string): Promise<CpioEntry[]> {
   const modules = await modulesInLoadOrder(
     join(base.root, 'lib/modules'),
     MODULES.map((row) => row.name),
+    cachedProgram(base, 'xz'),
   );
   const busybox = join(base.root, 'bin/busybox');
   const applets = (await runTool(busybox, ['--list'])).stdout.trim().split('\n');

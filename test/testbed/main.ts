@@ -1,7 +1,7 @@
 // npm run testbed -- --cpu amd|intel -- COMMAND...: runs COMMAND in an emulated host with a real KVM (run.ts).
 // Exits with COMMAND's status, 124 at the time limit, 125 when the testbed itself fails.
 
-import { filledCache, filledIntelCache } from './cache.js';
+import { filledCache, filledIntelCache, filledKernel } from './cache.js';
 import { readOptions } from './options.js';
 import { TESTBED_FAILED, TestbedProblem } from './problem.js';
 import { type Progress, silent } from './progress.js';
@@ -28,11 +28,13 @@ try {
 async function main(): Promise<number> {
   if (options.fetchOnly) {
     const cache = await filledCache(progress);
+    await filledKernel(options.kernel, cache, progress);
     if (options.cpu === 'intel') await filledIntelCache(cache, progress);
     return 0;
   }
   const { exitCode } = await runInTestbed({
     cpu: options.cpu,
+    kernel: options.kernel,
     nested: options.nested,
     memory: options.memory,
     forwards: options.forwards,

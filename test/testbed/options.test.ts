@@ -16,6 +16,7 @@ test('everything after -- is the command, options included', () => {
 test('the defaults are an AMD host with nesting, 3 GiB and an hour', () => {
   expect(readOptions(['true'])).toEqual({
     cpu: 'amd',
+    kernel: '6.1',
     nested: true,
     memory: '3G',
     forwards: [],

@@ -1,11 +1,13 @@
 // The command line of the testbed. Called by main.ts.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { KERNELS, type Kernel } from './kernel.js';
 import { TESTBED_FAILED } from './problem.js';
 import { DEFAULTS, type Forward, type Vendor } from './run.js';
 
 export interface TestbedOptions {
   readonly cpu: Vendor;
+  readonly kernel: Kernel;
   readonly nested: boolean;
   readonly memory: string;
   readonly forwards: readonly Forward[];
@@ -23,6 +25,9 @@ export function readOptions(argv: readonly string[]): TestbedOptions {
     .usage('[options] -- COMMAND [ARGUMENT...]')
     .argument('[command...]', 'what to run; its output and exit status come back')
     .addOption(new Option('--cpu <vendor>', 'whose CPU').choices(['amd', 'intel']).default(DEFAULTS.cpu))
+    .addOption(
+      new Option('--kernel <version>', "the AMD host's kernel").choices(KERNELS).default(DEFAULTS.kernel),
+    )
     .addOption(new Option('--nested <switch>', "kvm's parameter nested").choices(['on', 'off']).default('on'))
     .option('--memory <size>', "the host's memory, such as 3G", memory, DEFAULTS.memory)
     .option('--forward <ports>', 'HOSTPORT:GUESTPORT, from 127.0.0.1 into the host (repeatable)', forward, [])
@@ -40,6 +45,7 @@ export function readOptions(argv: readonly string[]): TestbedOptions {
     .parse(argv, { from: 'user' });
   const options = program.opts<{
     cpu: Vendor;
+    kernel: Kernel;
     nested: 'on' | 'off';
     memory: string;
     forward: Forward[];
@@ -51,6 +57,7 @@ export function readOptions(argv: readonly string[]): TestbedOptions {
   if (program.args.length === 0 && !options.fetchOnly) program.error('error: no COMMAND given');
   return {
     cpu: options.cpu,
+    kernel: options.kernel,
     nested: options.nested === 'on',
     memory: options.memory,
     forwards: options.forward,

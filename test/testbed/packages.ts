@@ -2,7 +2,8 @@
 // dpkg-deb, installing nothing. Called by cache.ts.
 //
 // apt gets a state folder of its own with an empty dpkg status, so it resolves the whole closure, libc
-// included, as if nothing were installed; sources, keys and proxies are the machine's own.
+// included, as if nothing were installed; keys and proxies are the machine's own, and so are the sources, or the
+// mirror that they name where packages of another suite are asked for.
 
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -28,8 +29,57 @@ export const INTEL_PACKAGES: Packages = [
   { name: 'bochs-term', why: 'a screen that needs no X server; Bochs has no "none"' },
 ];
 
-/** Downloads packages and their closure and unpacks them into `root`. `scratch` is emptied. */
+/** The suite of the machine's Debian, and the one that has what a later release has, built for it. */
+const SUITE = 'bookworm';
+const BACKPORTS = 'bookworm-backports';
+
+/** What a host with a later kernel needs beside AMD_PACKAGES; all of it is taken from BACKPORTS where that has it. */
+export const BACKPORTED_KERNEL_PACKAGES: Packages = [
+  { name: 'linux-image-amd64', why: 'the kernel' },
+  { name: 'zstd', why: 'decompresses it' },
+];
+
+/** Downloads packages of the machine's sources and their closure and unpacks them into `root`. `scratch` is emptied. */
 export async function fetchPackages(
+  packages: Packages,
+  root: string,
+  scratch: string,
+  progress: Progress,
+): Promise<void> {
+  await fetchFrom(aptConfiguration(scratch), [], packages, root, scratch, progress);
+}
+
+/** The same, of Debian's backports, whether the machine's sources name those or not. */
+export async function fetchBackports(
+  packages: Packages,
+  root: string,
+  scratch: string,
+  progress: Progress,
+): Promise<void> {
+  const format = ['--format', '$(REPO_URI)', 'Created-By: Packages', `Codename: ${SUITE}`, 'Origin: Debian'];
+  const [mirror] = (await runTool('apt-get', ['indextargets', ...format])).stdout.split('\n');
+  if (mirror === undefined || mirror === '') {
+    throw new TestbedProblem(
+      `This machine's apt sources name no mirror of Debian's ${SUITE}, or 'apt-get update' was never run.`,
+    );
+  }
+  await mkdir(scratch, { recursive: true });
+  const sources = join(scratch, 'sources.list');
+  await writeFile(sources, [SUITE, BACKPORTS].map((suite) => `deb ${mirror} ${suite} main\n`).join(''));
+  const configuration = [
+    aptConfiguration(scratch),
+    `Dir::Etc::sourcelist "${sources}";`,
+    'Dir::Etc::sourceparts "-";',
+    'Dir::Etc::preferences "-";',
+    'Dir::Etc::preferencesparts "-";',
+    '',
+  ].join('\n');
+  await fetchFrom(configuration, ['--target-release', BACKPORTS], packages, root, scratch, progress);
+}
+
+async function fetchFrom(
+  configurationText: string,
+  options: readonly string[],
   packages: Packages,
   root: string,
   scratch: string,
@@ -40,12 +90,12 @@ export async function fetchPackages(
   await mkdir(join(archives, 'partial'), { recursive: true });
   await writeFile(join(scratch, 'status'), '');
   const configuration = join(scratch, 'apt.conf');
-  await writeFile(configuration, aptConfiguration(scratch));
+  await writeFile(configuration, configurationText);
   const apt = (...args: string[]) => runTool('apt-get', ['-c', configuration, '-qq', ...args]);
   const names = packages.map((row) => row.name);
-  const install = ['install', '--yes', '--no-install-recommends', '--download-only'];
+  const install = ['install', '--yes', '--no-install-recommends', '--download-only', ...options];
 
-  progress("reading the package lists of this machine's apt sources");
+  progress("reading apt's package lists");
   const update = await apt('update');
   const plan = await apt(...install, '--print-uris', ...names).catch((error: unknown) => {
     if (!(error instanceof TestbedProblem)) throw error;
@@ -130,10 +180,20 @@ async function folderSize(folder: string): Promise<number> {
 }
 
 /** Runs a program to its end and returns what it said; says in a sentence why it could not. */
-export function runTool(
+export async function runTool(
   program: string,
   args: readonly string[],
 ): Promise<{ stdout: string; stderr: string }> {
+  const { stdout, stderr } = await ended(program, args);
+  return { stdout: stdout.toString(), stderr };
+}
+
+/** The same for a program whose output is no text. */
+export async function toolOutput(program: string, args: readonly string[]): Promise<Buffer> {
+  return (await ended(program, args)).stdout;
+}
+
+function ended(program: string, args: readonly string[]): Promise<{ stdout: Buffer; stderr: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -152,7 +212,7 @@ export function runTool(
     );
     child.on('close', (code, signal) => {
       const said = Buffer.concat(stderr).toString();
-      if (code === 0) return resolve({ stdout: Buffer.concat(stdout).toString(), stderr: said });
+      if (code === 0) return resolve({ stdout: Buffer.concat(stdout), stderr: said });
       const first = said.trim().split('\n')[0] || 'it said nothing';
       reject(new TestbedProblem(`${program} failed (${signal ?? `status ${code}`}): ${first}`, said));
     });

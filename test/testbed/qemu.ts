@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { type Cache, cachedProgram, cacheFolder, filledCache } from './cache.js';
+import { type Cache, cachedProgram, cacheFolder, filledCache, filledKernel } from './cache.js';
 import { type Emulator, FORWARDED_TO, type Forward, type HostSettings } from './emulator.js';
 import { PORTS, runInitramfs } from './initramfs.js';
 import { TestbedProblem } from './problem.js';
@@ -24,7 +24,7 @@ interface Flag {
 }
 
 /** QEMU's command line. */
-function flags(cache: Cache, memory: string, forwards: readonly Forward[]): readonly Flag[] {
+function flags(cache: Cache, kernel: Cache, memory: string, forwards: readonly Forward[]): readonly Flag[] {
   const firmware = ['qemu', 'seabios'].flatMap((name) => ['-L', join(cache.root, 'usr/share', name)]);
   const files = 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap';
   return [
@@ -37,7 +37,7 @@ function flags(cache: Cache, memory: string, forwards: readonly Forward[]): read
     { flag: ['-m', memory], why: 'QEMU takes from this machine only what is touched' },
     { flag: ['-no-reboot'], why: 'a panic ends QEMU (panic=-1 makes it a reboot)' },
     { flag: firmware, why: 'the fetched one; Debian keeps SeaBIOS apart' },
-    { flag: ['-kernel', cache.vmlinux], why: 'an ELF file, entered by PVH (kernel.ts)' },
+    { flag: ['-kernel', kernel.vmlinux], why: 'an ELF file, entered by PVH (kernel.ts)' },
     { flag: ['-initrd', `/proc/self/fd/${FD.initramfs}`], why: 'has no name any more' },
     { flag: ['-append', KERNEL.map((row) => row.word).join(' ')], why: 'see KERNEL' },
     { flag: ['-chardev', `socket,id=console,fd=${FD.console}`], why: 'the console, to this process' },
@@ -70,10 +70,11 @@ const KERNEL: readonly { readonly word: string; readonly why: string }[] = [
 /** Starts the AMD host. The initramfs travels as an open, unlinked file: nothing is left behind, however it ends. */
 export async function startAmdHost(settings: HostSettings, progress: Progress): Promise<Emulator> {
   const cache = await filledCache(progress);
+  const kernel = await filledKernel(settings.kernel, cache, progress);
   const visible = [settings.cwd, dirname(process.execPath), cacheFolder()];
-  const initramfs = [await readFile(cache.amdInitramfs), runInitramfs({ ...settings, visible })];
+  const initramfs = [await readFile(kernel.amdInitramfs), runInitramfs({ ...settings, visible })];
   const [loader, ...args] = cachedProgram(cache, 'qemu-system-x86_64');
-  const options = flags(cache, settings.memory, settings.forwards).flatMap((row) => row.flag);
+  const options = flags(cache, kernel, settings.memory, settings.forwards).flatMap((row) => row.flag);
   const file = await unlinkedFile(Buffer.concat(initramfs));
   try {
     // setpriv: the kernel kills QEMU when this process dies, even by SIGKILL.

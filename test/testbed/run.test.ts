@@ -2,7 +2,7 @@
 
 import { createConnection } from 'node:net';
 import { expect, test } from 'vitest';
-import { DEFAULTS, runInTestbed, type TestbedRun } from './run.js';
+import { DEFAULTS, GATEWAY, runInTestbed, type TestbedRun } from './run.js';
 
 /** A boot takes seconds; a first run's downloads may take minutes. */
 const TIMEOUT_MS = 600_000;
@@ -65,6 +65,32 @@ test(
     });
     expect(run.exitCode).toBe(0);
     expect(await answer).toBe('from inside');
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'of two hosts side by side, each on a kernel of its own, one reaches a service of the other',
+  async () => {
+    const hostPort = 20_000 + (process.pid % 20_000);
+    const server =
+      "require('net').createServer((s) => { s.end(require('os').release()); setImmediate(() => process.exit(0)); })" +
+      ".listen(5000, '0.0.0.0', () => console.log('listening'))";
+    const client = `require('net').connect(${hostPort}, '${GATEWAY}').pipe(process.stdout)`;
+    let other: ReturnType<typeof collect> | undefined;
+    const served = await collect({
+      command: ['node', '-e', server],
+      forwards: [{ hostPort, guestPort: 5000 }],
+      timeoutMs: 300_000, // the other's boot is in it
+      onStdout: () => {
+        other ??= collect({
+          kernel: '6.12',
+          command: ['sh', '-c', 'uname -r && exec node -e "$1"', 'sh', client],
+        });
+      },
+    });
+    expect(served.exitCode).toBe(0);
+    expect((await other)?.stdout).toMatch(/^6\.12\.\S+\n6\.1\.\S+$/);
   },
   TIMEOUT_MS,
 );

@@ -12,11 +12,12 @@ import type { Readable } from 'node:stream';
 import { BOCHS_POWERED_OFF, startIntelHost } from './bochs.js';
 import { cacheFolder } from './cache.js';
 import { CONTROL, type Emulator, type Forward, type HostSettings } from './emulator.js';
+import type { Kernel } from './kernel.js';
 import { TestbedProblem, TIMED_OUT } from './problem.js';
 import { type Progress, secondsSince, silent, whileReporting } from './progress.js';
 import { startAmdHost } from './qemu.js';
 
-export type { Forward } from './emulator.js';
+export { type Forward, GATEWAY } from './emulator.js';
 export { TestbedProblem } from './problem.js';
 
 /** Takes output as it comes. Output stops flowing while a returned promise is pending. */
@@ -26,6 +27,8 @@ export type Vendor = 'amd' | 'intel';
 
 export interface TestbedRun {
   readonly cpu: Vendor;
+  /** The host's. The Intel host has the default alone. */
+  readonly kernel: Kernel;
   /** The parameter of kvm-amd or kvm-intel; without it KVM_CAP_NESTED_STATE is 0. */
   readonly nested: boolean;
   /** A number and M or G, such as '3G'. */
@@ -48,6 +51,7 @@ export interface TestbedRun {
 /** What a caller seldom changes. */
 export const DEFAULTS = {
   cpu: 'amd',
+  kernel: '6.1',
   nested: true,
   memory: '3G',
   forwards: [],

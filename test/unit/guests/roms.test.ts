@@ -21,23 +21,38 @@ async function toolEnvironment(): Promise<Record<string, string>> {
   return Object.fromEntries(TOOLS.map((tool) => [tool.toUpperCase(), cachedProgram(cache, tool).join(' ')]));
 }
 
+/** What build script makes of source, both below FOLDER. */
+async function built(script: string, source: string): Promise<Buffer> {
+  const folder = mkdtempSync(join(tmpdir(), 'guests-'));
+  try {
+    const out = join(folder, 'out.bin');
+    execFileSync('sh', [join(FOLDER, script), join(FOLDER, source), out], {
+      env: { ...process.env, ...(await toolEnvironment()) },
+    });
+    return readFileSync(out);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 test.each(['svm', 'vmx'] as const)(
   '%s-l1/l1.bin is built from its source, byte for byte',
   async (kind) => {
-    const folder = mkdtempSync(join(tmpdir(), 'l1-'));
-    try {
-      const out = join(folder, 'l1.bin');
-      execFileSync('sh', [join(FOLDER, 'build.sh'), join(FOLDER, `${kind}-l1/l1.S`), out], {
-        env: { ...process.env, ...(await toolEnvironment()) },
-      });
-      const built = readFileSync(out);
-      expect(built.length).toBe(ROM_BYTES);
-      const name = `vcpud ${kind}-l1`;
-      expect(built.toString('latin1', 0, name.length)).toBe(name);
-      expect(built.equals(readFileSync(romPath(kind)))).toBe(true);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const rom = await built('build.sh', `${kind}-l1/l1.S`);
+    expect(rom.length).toBe(ROM_BYTES);
+    const name = `vcpud ${kind}-l1`;
+    expect(rom.toString('latin1', 0, name.length)).toBe(name);
+    expect(rom.equals(readFileSync(romPath(kind)))).toBe(true);
+  },
+  FETCH_TIMEOUT_MS,
+);
+
+test.each(['l2-counter', 'writer'] as const)(
+  'linux/%s.bin is built from its source, byte for byte',
+  async (name) => {
+    const program = await built('linux/build.sh', `linux/${name}.S`);
+    expect(program.toString('latin1', 1, 4)).toBe('ELF');
+    expect(program.equals(readFileSync(join(FOLDER, `linux/${name}.bin`)))).toBe(true);
   },
   FETCH_TIMEOUT_MS,
 );
