@@ -58,7 +58,8 @@ export interface MigrationServiceClient extends grpc.Client {
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
-   * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED, or a rule of docs/errors.md | the state can't be set here |
+   * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
+   * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
@@ -79,7 +80,8 @@ export interface MigrationServiceClient extends grpc.Client {
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
-   * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED, or a rule of docs/errors.md | the state can't be set here |
+   * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
+   * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
@@ -203,7 +205,8 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * | code | reason | when |
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
-   * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED, or a rule of docs/errors.md | the state can't be set here |
+   * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
+   * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
