@@ -13,6 +13,8 @@ const NAME = `vms/${VM}`;
 const RAM_BYTES = 256 * 1024 * 1024;
 /** L2 lines between two migrations: the guest is seen to go on before it moves again. */
 const LINES_BETWEEN = 2;
+/** A guest that is silent for so long is lost, ms. */
+const SILENCE_MS = 300_000;
 
 export interface LinuxDemoResult {
   readonly vendor: 'amd' | 'intel';
@@ -36,6 +38,8 @@ const median = (values: readonly number[]): number =>
 class MovingConsole {
   readonly guest = new GuestConsole();
   private before: Promise<void> = Promise.resolve();
+  private failure: Error | undefined;
+  private failed: (error: Error) => void = () => undefined;
 
   /** Follows the VM at a vcpud, from the first byte, until it is deleted there. */
   follow({ client }: VcpudProcess): void {
@@ -54,7 +58,28 @@ class MovingConsole {
         next = chunks.next();
       }
     })();
-    this.before.catch(() => undefined);
+    this.before.catch((error: Error) => {
+      this.failure = error;
+      this.failed(error);
+    });
+  }
+
+  /** Resolves when L2 has written that many lines more; rejects where its console can't be followed, or none comes. */
+  async moreL2Lines(count: number): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    let timer: NodeJS.Timeout | undefined;
+    const trouble = new Promise<never>((_resolve, reject) => {
+      this.failed = reject;
+      timer = setTimeout(() => {
+        const last = this.guest.lines.slice(-5).join(' | ');
+        reject(new Error(`L2 wrote no line within ${SILENCE_MS / 1000} s; the last on the console: ${last}`));
+      }, SILENCE_MS);
+    });
+    try {
+      await Promise.race([this.guest.moreL2Lines(count), trouble]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Resolves when the VM is gone everywhere. */
@@ -94,7 +119,7 @@ async function demo(migrations: number, say: (line: string) => void): Promise<Li
       line.follow(from);
     });
     await phases.timed('boot', 'Linux is up, has loaded KVM, and its L2 counts', async () => {
-      const counting = guest.moreL2Lines(1);
+      const counting = line.moreL2Lines(1);
       await from.client.vm.RunVm({ name: NAME });
       await counting;
     });
@@ -120,7 +145,7 @@ async function demo(migrations: number, say: (line: string) => void): Promise<Li
       const checked = verifiedRanges > 0 ? `, all memory compared (${verifiedRanges} ranges)` : '';
       const what = `${rounds.length} rounds, ${switchPages} pages in the switch, blackout ${round(blackoutMs)} ms${checked}`;
       phases.add(`move ${i}`, totalMs, what);
-      await guest.moreL2Lines(LINES_BETWEEN);
+      await line.moreL2Lines(LINES_BETWEEN);
     }
     await phases.timed('dmesg', 'what its kernel says of itself, by its shell', async () => {
       const status = guest.next((text) => text.startsWith('l1 status'));

@@ -62,6 +62,10 @@ const KERNEL_WORDS: readonly { readonly word: string; readonly why: string }[] =
     word: 'noxsave',
     why: "an XSETBV of L1 doesn't reach KVM where QEMU's TCG is the CPU; XCR0 is then not what L1 set, and it warns",
   },
+  {
+    word: 'tsc=reliable',
+    why: 'the watchdog of clocks takes an emulated host that is slow to answer for a clock that is wrong',
+  },
   { word: 'cryptomgr.notests', why: 'self-tests of ciphers that nothing here uses' },
 ];
 
