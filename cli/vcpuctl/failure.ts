@@ -32,7 +32,7 @@ export const EXIT_STATUSES: readonly StatusRow[] = [
     when: 'no answer within --timeout; whether it was done is not known',
   },
   { status: 7, codes: ['INCOMPATIBLE'], when: 'the host must not be given the VM: there is a blocker' },
-  { status: 130, codes: ['INTERRUPTED'], when: 'ended by Ctrl-C' },
+  { status: 130, codes: ['INTERRUPTED'], when: 'ended by Ctrl-C or SIGTERM' },
 ];
 
 const FAILED = 1;

@@ -44,7 +44,7 @@ function saveCommand(command: Command, act: Act, before: string): void {
       `${SAVED_VM}
 A VM that runs is paused for as long as its memory is read. If anything fails, it runs
 on, and no file is left.
-${examples(`${before}save web web.saved`, `${before}save web web.saved --keep-paused --force`)}`,
+${examples(`${before}save web web.saved --force`, `${before}save web web-off.saved --keep-paused --force`)}`,
     )
     .action(act(save));
 }
