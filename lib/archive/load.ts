@@ -1,6 +1,7 @@
 // Loads a saved VM, as a client of the API: a VM of the same shape, under any name, that holds byte for byte what the
 // file does. It is there whole, or not at all.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { CreateVmRequest } from '../../protos/gen/vcpud/v1/CreateVmRequest.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
@@ -94,6 +95,7 @@ async function writeMemory({ client, archive, signal, onMemory }: LoadOptions, n
 async function requireHeld(options: LoadOptions, name: string): Promise<void> {
   const { client, archive } = options;
   const { state } = await client.vm.GetVmState({ name });
+  if (state === null) throw new Error('the answer has no state');
   const unlike = unlikeParts(archive.state, state);
   if (unlike.length > 0) throw new NotHeld(`${name} holds another ${unlike.join(', ')} than the file`);
   const at = await firstDifference(archive.runs(), heldRuns(options, name));
@@ -102,13 +104,19 @@ async function requireHeld(options: LoadOptions, name: string): Promise<void> {
   }
 }
 
-/** Devices are left out: KVM's clock and PIT go on while the VM is paused. */
-function unlikeParts(given: VmState__Output, held: VmState__Output | null): string[] {
-  return given.vcpus.flatMap((vcpu, i) => {
-    const other = held?.vcpus[i];
+/** Parts of a VM's state that KVM's clock and timers change while it is paused. */
+const VOLATILE_PARTS: ReadonlySet<string> = new Set<keyof VmState__Output>(['clock', 'irqchips', 'pit']);
+
+function unlikeParts(given: VmState__Output, held: VmState__Output): string[] {
+  const devices = Object.entries(given)
+    .filter(([part]) => part !== 'vcpus' && !VOLATILE_PARTS.has(part))
+    .filter(([part, value]) => !isDeepStrictEqual(value, held[part as keyof VmState__Output]));
+  const vcpus = given.vcpus.flatMap((vcpu, i) => {
+    const other = held.vcpus[i];
     if (other === undefined) return [`vcpus[${i}]`];
     return differences(vcpuSnapshot(vcpu), vcpuSnapshot(other)).map((part) => `vcpus[${i}].${part}`);
   });
+  return [...devices.map(([part]) => part), ...vcpus];
 }
 
 async function* heldRuns(
