@@ -254,14 +254,15 @@ describe('a file from elsewhere', () => {
   });
 
   test('with a field that nobody knows yet: refused where it would be lost', async () => {
-    const strange = Buffer.from([(15 << 3) | 2, 1, 7]);
+    // Field 1000, of one byte.
+    const strange = Buffer.from([0xc2, 0x3e, 1, 7]);
     const sections = sectionsOf(await written(SMALL));
     const replaced = (at: number, name: 'host' | 'vm' | 'devices', type: string, message: object) =>
       assembled(sections.with(at, section(name, 0, Buffer.concat([encoded(type, message), strange]))));
     await verified(replaced(0, 'host', 'Host', SMALL.host));
     const fault = await faultOf(replaced(3, 'devices', 'VmState', SMALL.devices));
     expect([fault.reason, fault.section]).toEqual(['FILE_NOT_UNDERSTOOD', 'devices']);
-    expect(fault.message).toContain('VmState.15');
+    expect(fault.message).toContain('VmState.1000');
     await expectFault(replaced(1, 'vm', 'Vm', SMALL.vm), 'FILE_NOT_UNDERSTOOD', 'vm');
   });
 });

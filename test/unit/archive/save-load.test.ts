@@ -48,7 +48,10 @@ describe.each([
     const live = capturedStates(kind).find(
       ({ parts: { nested } }) => ((nested?.readUInt16LE(HEADER.flags.offset) ?? 0) & FLAG.GUEST_MODE) !== 0,
     );
-    await client.vm.CreateVm({ vmId: 'web', vm: { vcpuCount: 2, memoryRegions: REGIONS, irqchip: true } });
+    await client.vm.CreateVm({
+      vmId: 'web',
+      vm: { vcpuCount: 2, memoryRegions: REGIONS, irqchip: true, pc: true },
+    });
     await client.writeMemory(CONTENT.map((chunk) => ({ name: 'vms/web', ...chunk })));
     const name = 'vms/web/vcpus/1';
     const { state } = await client.vcpu.GetVcpuState({ name });
@@ -117,6 +120,8 @@ describe.each([
     expect(await unlike(copy, web)).toEqual([]);
     expect(isInGuestMode((await stateOf('vms/copy')).vcpus[1]?.nestedState)).toBe(true);
     expect((await stateOf('vms/copy')).irqchips).toEqual(web.irqchips);
+    expect((await stateOf('vms/copy')).pc).toEqual(web.pc);
+    expect(web.pc?.serial).not.toBeNull();
     expect((await memoryOf('vms/copy')).equals(await memoryOf('vms/web'))).toBe(true);
     // And what the copy is saved as has the same memory, to the byte.
     await printed('vm', 'save', 'copy', file('copy.saved'));
@@ -146,7 +151,7 @@ describe.each([
       file: file('f'),
       version: '1.0',
       bytes: statSync(file('f')).size,
-      vm: { name: 'vms/web', vcpuCount: 2, memoryRegions: REGIONS, irqchip: true },
+      vm: { name: 'vms/web', vcpuCount: 2, memoryRegions: REGIONS, irqchip: true, pc: true },
       memory: { bytes: CONTENT_BYTES },
       vcpus: [
         { index: 0, inL2: false },
