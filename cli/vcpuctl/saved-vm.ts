@@ -58,8 +58,8 @@ function loadCommand(command: Command, act: Act, before: string): void {
     .addHelpText(
       'after',
       `${SAVED_VM}
-All of the file is verified before anything is made. If anything fails after that, the
-VM is deleted. A guest must not run twice: of a VM and the one loaded from its file let
+All of the file is verified, and the host is asked whether it can take the VM, before
+anything is made. If anything fails after that, the VM is deleted. A guest must not run twice: of a VM and the one loaded from its file let
 only one go on.
 ${examples(`${before}load web.saved`, `${before}load web.saved --name copy --run`)}`,
     )
@@ -219,7 +219,7 @@ async function withArchive<T>(
 }
 
 async function load(session: Session, path: string, options: LoadOptions): Promise<void> {
-  const { loadVm, NotHeld, savedId } = await import('../../lib/archive/load.js');
+  const { loadVm, NotCompatible, NotHeld, savedId } = await import('../../lib/archive/load.js');
   await withArchive(session, path, async (archive, { signal, stall }) => {
     const id = options.name ?? savedId(archive);
     const client = await session.connect();
@@ -245,6 +245,9 @@ async function load(session: Session, path: string, options: LoadOptions): Promi
       });
     } catch (error) {
       if (error instanceof ArchiveError) throw archiveFailure(path, error);
+      if (error instanceof NotCompatible) {
+        throw new VcpuctlError('INCOMPATIBLE', error.reason, error.message);
+      }
       if (error instanceof NotHeld) throw new VcpuctlError('CLIENT', 'STATE_NOT_HELD', error.message);
       throw error;
     } finally {

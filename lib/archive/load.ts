@@ -16,6 +16,7 @@ import { streamUntilAborted, untilAborted } from './until-aborted.js';
 
 /** What a load does, in order, and why there. The file was verified before: an Archive comes of nothing else. */
 export const LOAD_STEPS = [
+  ['compatible', 'the host can take the VM: a blocker refuses it before anything is made'],
   ['create', 'a VM of the same shape'],
   ['memory', 'before any state: setting a VMX shadow VMCS reads guest memory'],
   ['state', 'checked by vcpud before its kernel sees it'],
@@ -38,6 +39,17 @@ export interface LoadOptions {
   readonly onMemory: (bytes: bigint) => void;
 }
 
+/** The host must not be given the VM. Nothing was made. */
+export class NotCompatible extends Error {
+  /** Of the first blocker: docs/compatibility.md lists them. */
+  readonly reason: string;
+  constructor(reason: string, message: string) {
+    super(message);
+    this.name = 'NotCompatible';
+    this.reason = reason;
+  }
+}
+
 /** What the VM holds is not what it was given. It was deleted. */
 export class NotHeld extends Error {}
 
@@ -46,7 +58,7 @@ export const savedId = ({ vm }: Archive): string => vm.name.slice(vm.name.lastIn
 
 /**
  * Makes the VM of a file. Rejects with gRPC's errors, with the signal's reason, with ArchiveError where the file was
- * changed since it was verified, and with NotHeld; the VM is deleted then.
+ * changed since it was verified, with NotCompatible and with NotHeld; there is no VM of it then.
  */
 export async function loadVm(options: LoadOptions): Promise<void> {
   const { client, archive, vmId, signal, onStep } = options;
@@ -55,6 +67,8 @@ export async function loadVm(options: LoadOptions): Promise<void> {
     signal.throwIfAborted();
     onStep(step);
   };
+  enter('compatible');
+  await requireCompatible(options, name);
   enter('create');
   const request: CreateVmRequest = { vmId, vm: vmShape(archive.vm) };
   await client.vm.CreateVm(request);
@@ -77,6 +91,14 @@ export async function loadVm(options: LoadOptions): Promise<void> {
     });
     throw error;
   }
+}
+
+async function requireCompatible({ client, archive }: LoadOptions, name: string): Promise<void> {
+  const requirements = { ...archive.requirements, name };
+  const { compatible, findings } = await client.host.CheckCompatibility({ requirements });
+  if (compatible) return;
+  const blocker = findings.find(({ severity }) => severity === 'COMPATIBILITY_SEVERITY_BLOCKER');
+  throw new NotCompatible(blocker?.reason ?? '', blocker?.message ?? 'the host cannot take the VM');
 }
 
 async function writeMemory({ client, archive, signal, onMemory }: LoadOptions, name: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { GetVmStateResponse__Output } from '../../protos/gen/vcpud/v1/GetVm
 import type { Host__Output } from '../../protos/gen/vcpud/v1/Host.js';
 import type { VcpuState__Output } from '../../protos/gen/vcpud/v1/VcpuState.js';
 import type { Vm__Output } from '../../protos/gen/vcpud/v1/Vm.js';
+import type { VmRequirements__Output } from '../../protos/gen/vcpud/v1/VmRequirements.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { PAGE_BYTES } from '../api/zero-pages.js';
 import { ArchiveError, type ArchiveReason } from './archive-error.js';
@@ -49,6 +50,7 @@ export interface Archive {
   readonly sections: readonly Section[];
   readonly host: Host__Output;
   readonly vm: Vm__Output;
+  readonly requirements: VmRequirements__Output;
   /** Without its state. */
   readonly capture: GetVmStateResponse__Output;
   readonly state: VmState__Output;
@@ -219,6 +221,7 @@ function requireEnd(
 const MESSAGES = {
   host: 'vcpud.v1.Host',
   vm: 'vcpud.v1.Vm',
+  requirements: 'vcpud.v1.VmRequirements',
   capture: 'vcpud.v1.GetVmStateResponse',
   devices: 'vcpud.v1.VmState',
 } as const;
@@ -282,6 +285,7 @@ class Contents {
       sections: this.sections,
       host: one<Host__Output>('host'),
       vm,
+      requirements: one<VmRequirements__Output>('requirements'),
       capture: one<GetVmStateResponse__Output>('capture'),
       state: { ...one<VmState__Output>('devices'), vcpus: this.vcpus },
       memoryRuns: this.memoryRuns,

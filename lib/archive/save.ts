@@ -15,7 +15,7 @@ import { ArchiveWriter, type Written } from './write.js';
 export const SAVE_STEPS = [
   ['describe', 'the host and the VM'],
   ['pause', 'the guest stops, if it runs'],
-  ['capture', 'every vCPU from one stop, and the devices'],
+  ['capture', 'what the VM asks of a host; every vCPU from one stop, and the devices'],
   ['memory', 'the pages that are not zero'],
   ['unchanged', 'nobody else has run the VM or set a state meanwhile'],
   ['resume', 'the guest goes on, if it ran and is not to stay paused'],
@@ -70,6 +70,12 @@ export async function saveVm(options: SaveOptions): Promise<Saved> {
     onStep('pause');
     const { vm: paused } = await client.vm.PauseVm({ name });
     onStep('capture');
+    const asked = await client.answerBytes(api.VmService.service.GetVmRequirements, { name });
+    await writer.section(
+      'requirements',
+      0,
+      only(asked, 'vcpud.v1.GetVmRequirementsResponse', 'requirements'),
+    );
     await capture(writer, client, name);
     signal.throwIfAborted();
     onStep('memory');

@@ -154,7 +154,18 @@ describe('a file that was altered', () => {
     const file = await written(SMALL);
     const parts = partsOf(file);
     expect(parts.map(({ name }) => name)).toEqual([
-      ...['preamble', 'host', 'vm', 'capture', 'devices', 'vcpus/0', 'vcpus/1', 'index', 'trailer'],
+      ...[
+        'preamble',
+        'host',
+        'vm',
+        'requirements',
+        'capture',
+        'devices',
+        'vcpus/0',
+        'vcpus/1',
+        'index',
+        'trailer',
+      ],
     ]);
     await verified(file);
     for (const part of parts) await expectAlterationsFound(file, part, 1);
@@ -260,7 +271,7 @@ describe('a file from elsewhere', () => {
     const replaced = (at: number, name: 'host' | 'vm' | 'devices', type: string, message: object) =>
       assembled(sections.with(at, section(name, 0, Buffer.concat([encoded(type, message), strange]))));
     await verified(replaced(0, 'host', 'Host', SMALL.host));
-    const fault = await faultOf(replaced(3, 'devices', 'VmState', SMALL.devices));
+    const fault = await faultOf(replaced(4, 'devices', 'VmState', SMALL.devices));
     expect([fault.reason, fault.section]).toEqual(['FILE_NOT_UNDERSTOOD', 'devices']);
     expect(fault.message).toContain('VmState.1000');
     await expectFault(replaced(1, 'vm', 'Vm', SMALL.vm), 'FILE_NOT_UNDERSTOOD', 'vm');
@@ -294,14 +305,14 @@ describe('a file whose checksums are right, and that makes no VM', () => {
 
   test.each([
     ['no host', (s: Buffer[]) => s.toSpliced(0, 1), 'index'],
-    ['no devices', (s: Buffer[]) => s.toSpliced(3, 1), 'index'],
-    ['a vCPU less', (s: Buffer[]) => s.toSpliced(5, 1), 'index'],
+    ['no devices', (s: Buffer[]) => s.toSpliced(4, 1), 'index'],
+    ['a vCPU less', (s: Buffer[]) => s.toSpliced(6, 1), 'index'],
     ['two VMs', (s: Buffer[]) => s.toSpliced(2, 0, s[1] as Buffer), 'vm'],
-    ['vCPUs in another order', (s: Buffer[]) => [...s.slice(0, 4), s[5], s[4]] as Buffer[], 'vcpus/1'],
+    ['vCPUs in another order', (s: Buffer[]) => [...s.slice(0, 5), s[6], s[5]] as Buffer[], 'vcpus/1'],
     ['memory before its VM', (s: Buffer[]) => [memorySection(0, pages(0, 1, 1)), ...s], 'memory/0'],
     [
       'a message that is none',
-      (s: Buffer[]) => s.with(3, section('devices', 0, Buffer.from([0x0a, 9]))),
+      (s: Buffer[]) => s.with(4, section('devices', 0, Buffer.from([0x0a, 9]))),
       'devices',
     ],
   ] as const)('%s', async (_what, change, where) => {

@@ -80,6 +80,7 @@ export async function written(saved: SavedVm): Promise<Buffer> {
   const writer = await ArchiveWriter.begin(sink);
   await writer.section('host', 0, encoded('Host', saved.host));
   await writer.section('vm', 0, encoded('Vm', saved.vm));
+  await writer.section('requirements', 0, encoded('VmRequirements', { name: saved.vm.name }));
   await writer.section(
     'capture',
     0,

@@ -225,9 +225,18 @@ describe.each([
     expect(await vmNames()).toEqual(before);
   });
 
+  test('a host that cannot take the VM is told so before anything is made', async () => {
+    await printed('save', 'web', file('f'));
+    const other = await startVcpud(['--driver', 'model', '--cpu', cpu === 'amd' ? 'intel' : 'amd']);
+    const { status, err } = await vcpuctl(['--endpoint', `unix://${other.socketPath}`, 'load', file('f')]);
+    expect([status, err.includes('[INCOMPATIBLE VENDOR_DIFFERS]')]).toEqual([7, true]);
+    expect((await other.client.vm.ListVms({})).vms).toEqual([]);
+    expect(await other.stop()).toBe(0);
+  }, 60_000);
+
   test('a load under a name that is taken leaves that VM alone', async () => {
     await printed('save', 'web', file('f'));
-    expect(await failed('load', file('f'))).toMatchObject({ status: 5, reason: 'VM_EXISTS' });
+    expect(await failed('load', file('f'))).toMatchObject({ status: 7, reason: 'VM_EXISTS' });
     expect(await vmNames()).toContain('vms/web');
   });
 

@@ -48,7 +48,7 @@ const save = (...options: string[]) => ctl(['save', 'web', join(folder, 'f'), ..
 
 const rpcs = () => vcpud.calls.map(({ rpc }) => rpc.slice(rpc.indexOf('/') + 1));
 
-const WHILE_PAUSED = ['PauseVm', 'GetVmState', 'ReadMemory', 'ReadMemory', 'GetVm'];
+const WHILE_PAUSED = ['PauseVm', 'GetVmRequirements', 'GetVmState', 'ReadMemory', 'ReadMemory', 'GetVm'];
 
 test('a VM that runs is paused for all that is read, and runs on', async () => {
   const { status, out, err } = await save();
@@ -160,7 +160,18 @@ test('a file has a section of each part that was read, with the VM as it was bef
   expect((await save()).status).toBe(0);
   const bytes = readFileSync(join(folder, 'f'));
   expect(partsOf(bytes).map(({ name }) => name)).toEqual([
-    ...['preamble', 'host', 'vm', 'capture', 'devices', 'vcpus/0', 'memory/0', 'index', 'trailer'],
+    ...[
+      'preamble',
+      'host',
+      'vm',
+      'requirements',
+      'capture',
+      'devices',
+      'vcpus/0',
+      'memory/0',
+      'index',
+      'trailer',
+    ],
   ]);
   const archive = await verified(bytes);
   expect(archive.vm.runState).toBe('VM_RUN_STATE_RUNNING');
