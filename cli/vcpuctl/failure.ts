@@ -32,7 +32,7 @@ export const EXIT_STATUSES: readonly StatusRow[] = [
     when: 'no answer within --timeout; whether it was done is not known',
   },
   { status: 7, codes: ['INCOMPATIBLE'], when: 'the host must not be given the VM: there is a blocker' },
-  { status: 130, codes: ['INTERRUPTED'], when: 'ended by Ctrl-C' },
+  { status: 130, codes: ['INTERRUPTED'], when: 'ended by Ctrl-C or SIGTERM' },
 ];
 
 const FAILED = 1;
@@ -61,15 +61,18 @@ export interface Failure {
 export class VcpuctlError extends Error {
   readonly code: string;
   readonly reason: string;
+  readonly metadata: Readonly<Record<string, string>>;
   constructor(
     code: OwnCode | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'UNAVAILABLE',
     reason: string,
     message: string,
+    metadata: Readonly<Record<string, string>> = {},
   ) {
     super(message);
     this.name = 'VcpuctlError';
     this.code = code;
     this.reason = reason;
+    this.metadata = metadata;
   }
 }
 
@@ -130,8 +133,8 @@ async function grpc() {
 export async function failureOf(error: unknown, endpoint: string): Promise<Failure> {
   if (error instanceof OtherEndpointError) return failureOf(error.cause, error.endpoint);
   if (error instanceof VcpuctlError) {
-    const { code, reason, message } = error;
-    return { code, reason, message, metadata: {}, fieldViolations: [] };
+    const { code, reason, message, metadata } = error;
+    return { code, reason, message, metadata, fieldViolations: [] };
   }
   if (!isServiceError(error)) {
     const { code, message } = error as NodeJS.ErrnoException;

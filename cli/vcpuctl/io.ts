@@ -10,7 +10,7 @@ export interface Io {
   err(text: string): void;
   /** Whether standard error is a terminal: somebody may be waiting for progress there. */
   readonly errIsTerminal: boolean;
-  /** Calls the handler at Ctrl-C, once, instead of ending the process; gives the function that takes it back. */
+  /** Calls the handler at Ctrl-C or SIGTERM, once, instead of ending the process; gives the function that takes it back. */
   onInterrupt(handler: () => void): () => void;
 }
 
@@ -21,6 +21,9 @@ export class ReaderGone extends Error {
     this.name = 'ReaderGone';
   }
 }
+
+/** A script's own end comes as SIGTERM: a guest that is paused for its sake must go on then too. */
+const ENDING = ['SIGINT', 'SIGTERM'] as const;
 
 export function processIo(): Io {
   // Each write is told of its own failure; without listeners the event would end the process as well.
@@ -38,8 +41,10 @@ export function processIo(): Io {
     err: (text) => void process.stderr.write(text),
     errIsTerminal: process.stderr.isTTY === true,
     onInterrupt: (handler) => {
-      process.once('SIGINT', handler);
-      return () => void process.off('SIGINT', handler);
+      for (const signal of ENDING) process.once(signal, handler);
+      return () => {
+        for (const signal of ENDING) process.off(signal, handler);
+      };
     },
   };
 }

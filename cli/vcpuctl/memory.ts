@@ -1,6 +1,7 @@
 // vcpuctl memory: MemoryService. Both directions stream: neither holds more than a few chunks, however large.
 
 import type { Command } from 'commander';
+import { stretch } from '../../lib/api/zero-pages.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse__Output } from '../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
 import { quantity, vmName } from './arguments.js';
@@ -248,11 +249,6 @@ export type MemoryChunk =
   | { readonly gpa: bigint; readonly data: Buffer }
   | { readonly gpa: bigint; readonly zeroBytes: bigint };
 
-const BLOCK_BYTES = 4096;
-const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
-
-const isZero = (block: Buffer): boolean => block.equals(ZERO_BLOCK.subarray(0, block.length));
-
 /**
  * An input as chunks: zeroes, where they fill blocks of 4096 bytes, as one run however long, the rest as data, a
  * chunk a piece at most. There is at least one chunk: an empty input too says which VM.
@@ -276,13 +272,4 @@ export async function* memoryChunks(gpa: bigint, pieces: AsyncIterable<Buffer>):
     }
   }
   if (zeroes > 0n || at === gpa) yield { gpa: at - zeroes, zeroBytes: zeroes };
-}
-
-/** The longest stretch of blocks from there on that are all zero, or all not. */
-function stretch(piece: Buffer, start: number): { readonly end: number; readonly zero: boolean } {
-  const block = (from: number) => piece.subarray(from, Math.min(from + BLOCK_BYTES, piece.length));
-  const zero = isZero(block(start));
-  let end = start;
-  while (end < piece.length && isZero(block(end)) === zero) end += BLOCK_BYTES;
-  return { end: Math.min(end, piece.length), zero };
 }

@@ -28,13 +28,40 @@ interface Group {
 
 export const GROUPS: readonly Group[] = [
   { name: 'host', summary: 'what the host can do', load: () => import('./host.js') },
-  { name: 'vm', summary: 'make, run, watch, move and delete VMs', load: () => import('./vm.js') },
+  {
+    name: 'vm',
+    summary: 'make, run, watch, move, save, load and delete VMs',
+    load: async () => {
+      const [vm, saved] = await Promise.all([import('./vm.js'), import('./saved-vm.js')]);
+      return {
+        register: (group, act) => {
+          vm.register(group, act);
+          saved.registerInVm(group, act);
+        },
+      };
+    },
+  },
   { name: 'memory', summary: 'read, write and track guest memory', load: () => import('./memory.js') },
   { name: 'vcpu', summary: 'vCPUs, and everything that one holds', load: () => import('./vcpu.js') },
   {
     name: 'nested',
     summary: 'nested-virtualization state: get, set, reset, list',
     load: () => import('./nested.js'),
+  },
+  {
+    name: 'save',
+    summary: 'a whole VM into a file: memory, vCPUs, devices',
+    load: async () => ({ register: (await import('./saved-vm.js')).registerSave }),
+  },
+  {
+    name: 'load',
+    summary: 'a VM of such a file',
+    load: async () => ({ register: (await import('./saved-vm.js')).registerLoad }),
+  },
+  {
+    name: 'file',
+    summary: 'what a saved VM holds, and whether it is as it was written',
+    load: async () => ({ register: (await import('./saved-vm.js')).registerFile }),
   },
   {
     name: 'conformance',

@@ -210,7 +210,7 @@ export function register(group: Command, act: Act): void {
     );
 }
 
-function vmText({ vm }: { readonly vm: Vm__Output | null }): string {
+export function vmText({ vm }: { readonly vm: Vm__Output | null }): string {
   if (vm === null) return '';
   const rows: Detail[] = [
     ['name', vm.name],

@@ -136,6 +136,7 @@ const NOT_OF_THE_HOST: ReadonlyMap<string, string> = new Map([
   ['APIC', "follows the guest's APIC base MSR"],
   ['EXT_APIC', "follows the guest's APIC base MSR"],
   ['MWAIT', 'every KVM runs it as a NOP, and offers it to nobody'],
+  ['HYPERVISOR', 'every KVM gives it, and lists it nowhere'],
   ['HT', 'topology: whoever makes the VM decides'],
   ['CMP_LEGACY', 'topology: whoever makes the VM decides'],
 ]);

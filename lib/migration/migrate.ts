@@ -10,6 +10,7 @@ import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import type { WriteMemoryRequest } from '../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import type { VcpudClient } from '../api/client.js';
 import { vcpuSnapshot } from '../api/vcpu-state.js';
+import { vmShape } from '../api/vm-shape.js';
 import { differences } from '../state/snapshot-compare.js';
 
 /** What a move does, in order, and why there. */
@@ -132,8 +133,7 @@ function present<T>(value: T | null | undefined, what: string): T {
 }
 
 async function createAlike(destination: VcpudClient, vmId: string, vm: Vm__Output): Promise<void> {
-  const { vcpuCount, memoryRegions, irqchip, pit } = vm;
-  await destination.vm.CreateVm({ vmId, vm: { vcpuCount, memoryRegions, irqchip, pit } });
+  await destination.vm.CreateVm({ vmId, vm: vmShape(vm) });
 }
 
 /** Takes a chunk into a digest, so that zeroes count the same however they were sent. */

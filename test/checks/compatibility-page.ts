@@ -81,8 +81,8 @@ ${checks('INFO')}
 ## CPUID features by name
 
 Every bit of these registers is compared; one without a name is reported by its place, such as \`0x7.0.EBX[22]\`. OSXSAVE,
-OSPKE and APIC follow the guest's registers, MWAIT is a NOP under every KVM, HT and CMP_LEGACY are topology: these are not
-compared. Names are Linux's.
+OSPKE and APIC follow the guest's registers, MWAIT is a NOP under every KVM, HYPERVISOR is given by every one, HT and
+CMP_LEGACY are topology: these are not compared. Names are Linux's.
 
 | register | features, from bit 0 on |
 |---|---|

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { API_FILES } from '../../lib/api/definitions.js';
 import { compatibilityPage } from './compatibility-page.js';
 import { errorsPage } from './errors-page.js';
+import { stateFilePage } from './state-file-page.js';
 import { statePage } from './state-page.js';
 
 const TYPES_FOLDER = 'protos/gen';
@@ -16,6 +17,7 @@ const PAGES: Readonly<Record<string, () => string>> = {
   'docs/compatibility.md': compatibilityPage,
   'docs/errors.md': errorsPage,
   'docs/state.md': statePage,
+  'docs/state-file.md': stateFilePage,
 };
 
 /** lib/api/definitions.ts loads the same files with the same options. */

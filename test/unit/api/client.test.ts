@@ -54,6 +54,27 @@ describe('a unary call', () => {
   });
 });
 
+describe('an answer that is kept as it came', () => {
+  test('has what this version of the API has no name for', async () => {
+    const newer = Buffer.from([0x0a, 5, 0x0a, 3, 0x61, 0x62, 0x63, 0xf8, 0x07, 1]);
+    const { service } = api.VmService;
+    const definition = {
+      ...service,
+      GetVm: { ...service.GetVm, responseSerialize: (bytes: Buffer) => bytes },
+    };
+    const wire = await serveOnWire(() => [
+      [
+        definition,
+        { GetVm: (_call: object, answer: (error: null, bytes: Buffer) => void) => answer(null, newer) },
+      ],
+    ]);
+    const client = new VcpudClient(wire.target);
+    ends.push(wire.stop, () => client.close());
+    expect(await client.answerBytes(service.GetVm, { name: 'vms/abc' })).toEqual(newer);
+    expect((await client.vm.GetVm({ name: 'vms/abc' })).vm).toMatchObject({ name: 'abc' });
+  });
+});
+
 describe('a stream from the server', () => {
   const endless = (seen: { stream: ServerStream | undefined }) => ({
     memory: {

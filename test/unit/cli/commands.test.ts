@@ -94,9 +94,10 @@ describe('help', () => {
         writeFileSync(name, Buffer.alloc(64, 1));
       writeFileSync('other-host.json', (await ctl(['--json', 'host', 'get'])).out);
       // States are written by the examples before they are read by others.
-      const writers = examples.filter((line) => line.includes(' --out '));
+      const isWriter = (line: string) => line.includes(' --out ') || /^(vm )?save /.test(line);
+      const writers = examples.filter(isWriter);
       // The conformance suite asks a whole vcpud: its examples are run against real ones, by run-conformance.ts.
-      const others = examples.filter((line) => !line.includes(' --out ') && !/\bconformance\b/.test(line));
+      const others = examples.filter((line) => !isWriter(line) && !/\bconformance\b/.test(line));
       for (const line of [...writers, ...others]) {
         // The other vcpud of a command about two is the fake as well.
         const words = line.replace(/--from \S+/, `--from ${vcpud.endpoint}`).split(' ');

@@ -22,6 +22,7 @@ import { attachDetails, type Detail } from '../../../lib/api/error-details.js';
 import { nestedState } from '../../../lib/api/vcpu-state.js';
 import { SIZE, SREGS_LAYOUT } from '../../../lib/kvm/abi.js';
 import type { CreateVmResponse } from '../../../protos/gen/vcpud/v1/CreateVmResponse.js';
+import type { ReadMemoryRequest__Output } from '../../../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { Vcpu } from '../../../protos/gen/vcpud/v1/Vcpu.js';
 import type { VcpuState } from '../../../protos/gen/vcpud/v1/VcpuState.js';
 import { svmGuestMode } from '../../vectors/nested-states.js';
@@ -217,6 +218,17 @@ export const REQUIREMENTS = {
   nestedFormat: 'NESTED_STATE_FORMAT_SVM',
 } as const;
 
+const TEXT = Buffer.from('sixteen byte row!');
+
+/** Of a few bytes a text and then zeroes, of whole pages the first one filled and then zeroes. */
+function readMemory({ gpa, sizeBytes }: ReadMemoryRequest__Output): AsyncGenerator<object> {
+  const size = Number(sizeBytes);
+  const data = size % 4096 === 0 ? Buffer.alloc(4096, 1) : TEXT.subarray(0, size);
+  const zeroBytes = size - data.length;
+  const zeroes = zeroBytes === 0 ? [] : [{ gpa: Number(gpa) + data.length, zeroBytes }];
+  return stream({ gpa, data }, ...zeroes);
+}
+
 /** What each rpc answers where a test says nothing else. */
 const ANSWERS: Readonly<Record<string, Answer>> = {
   'HostService/GetHost': () => ({ host: HOST }),
@@ -238,8 +250,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   'VcpuService/ListVcpus': () => ({ vcpus: [WEB_0], nextPageToken: '' }),
   'VcpuService/GetVcpuState': () => ({ state: vcpuState(), ...STOP }),
   'VcpuService/SetVcpuState': () => ({ vcpu: WEB_0, ignored: [] }),
-  'MemoryService/ReadMemory': () =>
-    stream({ gpa: 0x1000, data: Buffer.from('sixteen byte row!') }, { gpa: 0x1011, zeroBytes: 47 }),
+  'MemoryService/ReadMemory': ([request]) => readMemory(request as ReadMemoryRequest__Output),
   'MemoryService/WriteMemory': () => ({ writtenBytes: '64' }),
   'MemoryService/StartDirtyTracking': () => ({ vm: { ...WEB, dirtyTracking: true } }),
   'MemoryService/CollectDirtyPages': ([request]) => {
