@@ -211,7 +211,8 @@ export function duplexStream<Request, Response>(
 async function* requestsOf<Request>(
   call: ServerReadableStream<Request, unknown> | ServerDuplexStream<Request, unknown>,
 ): AsyncGenerator<Request> {
-  for await (const request of call) {
+  // Not destroyed where `serve` throws: it has a status to send, and on a stream of two directions needs this one for that.
+  for await (const request of call.iterator({ destroyOnReturn: false })) {
     if (call.cancelled) break;
     yield request as Request;
   }

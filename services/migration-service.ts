@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Peers } from '../lib/api/peers.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { commitVm, writePages } from '../lib/transfer/receiver.js';
-import { type Part, refused, VmSender } from '../lib/transfer/sender.js';
+import { type Part, VmSender } from '../lib/transfer/sender.js';
 import type { Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { MigrationServiceHandlers } from '../protos/gen/vcpud/v1/MigrationService.js';
@@ -73,7 +73,7 @@ export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): Mi
 
 function checkMigrationId(id: string): void {
   if (MIGRATION_ID.test(id)) return;
-  throw VcpudError.of('FIELD_REQUIRED', 'migration_id must be 1 to 64 letters, digits and -', {
+  throw VcpudError.of('MIGRATION_ID_MALFORMED', 'migration_id must be 1 to 64 letters, digits and -', {
     field: 'migration_id',
     metadata: { migration_id: id },
   });
@@ -105,7 +105,11 @@ async function send(
           link.cancel();
           client.close();
         };
-        sending = { vm, close, sender: new VmSender(vm, link, Number(bandwidthBytesPerSecond)) };
+        sending = {
+          vm,
+          close,
+          sender: new VmSender(vm, link, Number(bandwidthBytesPerSecond), () => reply.caller.gone()),
+        };
         await sending.sender.begin(migrationId, token);
         const memoryBytes = vm.memory.regions.reduce((sum, { bytes }) => sum + bytes, 0n);
         reply.send({ started: { memoryBytes: memoryBytes.toString() } });
@@ -151,7 +155,11 @@ function connect(peers: Peers, destination: string) {
   try {
     return peers.connect(destination, CALL_TIMEOUT_MS);
   } catch (error) {
-    throw refused(error);
+    throw VcpudError.of('DESTINATION_MALFORMED', (error as Error).message, {
+      field: 'destination',
+      metadata: { destination },
+      cause: error,
+    });
   }
 }
 

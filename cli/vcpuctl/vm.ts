@@ -177,6 +177,16 @@ export function register(group: Command, act: Act): void {
     .action(act(watch));
 
   group
+    .command('console')
+    .description(
+      'show what the guest writes to its serial port, and give it standard input to read; Ctrl-C leaves',
+    )
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .option('--history', 'begin with what it has written so far (the last 64 KiB)')
+    .addHelpText('after', examples('vm console web', 'vm console web --history'))
+    .action(act(serialConsole));
+
+  group
     .command('get-state')
     .description('take what a VM holds beside its memory: every vCPU from one stop, the clock, the devices')
     .argument('<vm>', 'vms/{vm} or {vm}', vmName)
@@ -281,6 +291,36 @@ async function watch(session: Session, name: string, options: { readonly history
     await show(lines.flush());
   }
   if (ended !== undefined) throw ended;
+}
+
+/** Both directions at once, until the VM is deleted or Ctrl-C; the end of standard input ends only that direction. */
+async function serialConsole(
+  session: Session,
+  name: string,
+  options: { readonly history?: true },
+): Promise<void> {
+  const client = await session.connect();
+  const stream = client.watchVm({ name, consoleHistory: options.history === true });
+  let ended: Error | undefined;
+  const end = (error: Error) => {
+    ended ??= error;
+    stream.cancel();
+  };
+  const forget = session.io.onInterrupt(() => end(new Interrupted()));
+  async function* typed(): AsyncGenerator<{ name: string; data: Buffer }> {
+    yield { name, data: Buffer.alloc(0) };
+    for await (const data of session.io.stdin()) yield { name, data };
+  }
+  const input = client.writeConsole(typed()).catch(end);
+  try {
+    for await (const { console: output } of stream) {
+      if (output?.port === 'CONSOLE_PORT_SERIAL') await session.io.out(output.data);
+    }
+  } finally {
+    forget();
+  }
+  if (ended !== undefined) throw ended;
+  await input;
 }
 
 async function getState(session: Session, name: string, options: { readonly out?: string }): Promise<void> {

@@ -8,6 +8,8 @@ export interface Duplex<Request, Response> {
   send(message: Request): Promise<void>;
   /** The next answer. Rejects with the stream's status where it ended badly; an end without an answer is one. */
   next(): Promise<Response>;
+  /** Whether the stream has ended, one way or the other. */
+  isOver(): boolean;
   /** Nothing more is sent. */
   end(): void;
   cancel(): void;
@@ -61,6 +63,7 @@ export function duplex<Request, Response>(
         else if (over !== undefined) reject(over);
         else waiting.push({ resolve, reject });
       }),
+    isOver: () => over !== undefined,
     end: () => call.end(),
     cancel: () => call.cancel(),
   };

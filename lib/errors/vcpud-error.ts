@@ -94,6 +94,14 @@ export const REASONS = {
     status: 'FAILED_PRECONDITION',
     when: 'a VM is sent to where it was not prepared, by another token or id, or a second time',
   },
+  MIGRATION_ID_MALFORMED: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a migration id is not 1 to 64 letters, digits and -',
+  },
+  DESTINATION_MALFORMED: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a destination is no endpoint, or one that needs TLS where vcpud has no certificate',
+  },
   MIGRATION_ID_DIFFERS: {
     status: 'FAILED_PRECONDITION',
     when: 'the VM takes part in another migration, or in none',

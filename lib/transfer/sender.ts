@@ -51,18 +51,22 @@ const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 const wire = (message: ReceiveVmRequest): Buffer => requestSerialize(message);
 
 const PROGRESS_MS = 500;
+/** How long a sender that is ahead of its bandwidth sleeps before it looks whether anybody is still there, ms. */
+const MOST_PACE_MS = 100;
 
 export class VmSender {
   private readonly vm: Vm;
   private readonly link: Link;
   private readonly bytesPerMs: number;
+  private readonly gone: () => boolean;
   private round = 0;
 
-  /** bandwidth: bytes a second for rounds; 0 for no limit. */
-  constructor(vm: Vm, link: Link, bandwidth: number) {
+  /** bandwidth: bytes a second for rounds; 0 for no limit. gone: whether nobody leads any more: a round then ends. */
+  constructor(vm: Vm, link: Link, bandwidth: number, gone: () => boolean) {
     this.vm = vm;
     this.link = link;
     this.bytesPerMs = bandwidth / 1000;
+    this.gone = gone;
   }
 
   /** Shows the token; resolves when memory can come. */
@@ -87,6 +91,7 @@ export class VmSender {
         onProgress({ round, ...soFar, ofPages: dirty?.pages ?? 0 });
       }
       await this.pace(soFar.bytes, since);
+      if (this.gone()) throw VcpudError.of('CANCELLED', 'the caller went away');
     });
     await this.link.send(wire({ roundEnd: { round } }));
     await this.expect('roundWritten');
@@ -189,8 +194,11 @@ export class VmSender {
   /** Waits until so many bytes were allowed since then. */
   private async pace(bytes: number, since: number): Promise<void> {
     if (this.bytesPerMs === 0) return;
-    const ahead = bytes / this.bytesPerMs - (performance.now() - since);
-    if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead));
+    for (;;) {
+      const ahead = bytes / this.bytesPerMs - (performance.now() - since);
+      if (ahead <= 0 || this.gone() || this.link.isOver()) return;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(ahead, MOST_PACE_MS)));
+    }
   }
 
   /** The answer of that kind. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE. */
@@ -207,7 +215,7 @@ export class VmSender {
 }
 
 /** The error for what a destination said, or for its silence. */
-export function refused(error: unknown): VcpudError {
+function refused(error: unknown): VcpudError {
   const info = errorInfoOf(error as ServiceError);
   const { message } = error as Error;
   if (info === undefined) {

@@ -16,6 +16,7 @@ import {
   withoutNested,
 } from './facing.js';
 import { CPUID, EVENTS, MSR_ENTRY, SREGS } from './kvm-layout.js';
+import { MIGRATION_CONTRACT } from './migration-contract.js';
 import { changed, withNestedState } from './vcpu-facts.js';
 
 /** The VMs that the calls are about. */
@@ -937,6 +938,18 @@ const RUN_STATES: readonly Wrong[] = [
   },
 ];
 
+/** The rows of migration-contract.ts, about this suite's VMs. */
+const MIGRATION: readonly Wrong[] = MIGRATION_CONTRACT.map((row) => {
+  const { request, subject, metadata, ...rest } = row;
+  const plain = { still: 'still', other: 'chips', nobody: 'nobody', fresh: 'fresh' };
+  return {
+    ...rest,
+    calls: ({ still, chips, nobody, fresh }: World) => [request({ still, other: chips, nobody, fresh })],
+    ...(subject === undefined ? {} : { subject: subject(plain) }),
+    ...(metadata === undefined ? {} : { metadata: metadata(plain) }),
+  };
+});
+
 export const CONTRACT: readonly Wrong[] = [
   ...NAMES,
   ...CREATE,
@@ -948,4 +961,5 @@ export const CONTRACT: readonly Wrong[] = [
   ...VCPU_STATES,
   ...VM_STATES,
   ...RUN_STATES,
+  ...MIGRATION,
 ];

@@ -28,6 +28,7 @@ const SERVICES: Readonly<Record<string, ServiceDefinition>> = {
   HostService: api.HostService.service,
   VmService: api.VmService.service,
   MemoryService: api.MemoryService.service,
+  MigrationService: api.MigrationService.service,
   VcpuService: api.VcpuService.service,
   NestedStateService: api.NestedStateService.service,
 };
@@ -130,7 +131,16 @@ export class Wire {
     const answer = new Promise<readonly unknown[]>((resolve, reject) => {
       const answered = (error: ServiceError | null, response: unknown) =>
         error === null ? resolve([response]) : reject(error);
-      if (requestStream) {
+      if (requestStream && responseStream) {
+        const call = this.client.makeBidiStreamRequest(path, serialize, deserialize, new Metadata(), options);
+        cancel = () => call.cancel();
+        const messages: unknown[] = [];
+        call.on('data', (message: unknown) => messages.push(message));
+        call.once('error', reject);
+        call.once('end', () => resolve(messages));
+        for (const request of requests) call.write(request);
+        call.end();
+      } else if (requestStream) {
         const call = this.client.makeClientStreamRequest(
           path,
           serialize,

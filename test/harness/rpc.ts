@@ -19,6 +19,7 @@ const SERVICES: Readonly<Record<string, ServiceDefinition>> = {
   HostService: api.HostService.service,
   VmService: api.VmService.service,
   MemoryService: api.MemoryService.service,
+  MigrationService: api.MigrationService.service,
   VcpuService: api.VcpuService.service,
   NestedStateService: api.NestedStateService.service,
 };
@@ -79,7 +80,15 @@ export class RpcClient {
     return new Promise((resolve, reject) => {
       const answered = (error: ServiceError | null, response: unknown) =>
         error === null ? resolve([response]) : reject(error);
-      if (rpc.requestStream) {
+      if (rpc.requestStream && rpc.responseStream) {
+        const call = this.client.makeBidiStreamRequest(path, serialize, deserialize, new Metadata(), options);
+        const messages: unknown[] = [];
+        call.on('data', (message: unknown) => messages.push(message));
+        call.once('error', reject);
+        call.once('end', () => resolve(messages));
+        for (const request of requests) call.write(request);
+        call.end();
+      } else if (rpc.requestStream) {
         const call = this.client.makeClientStreamRequest(
           path,
           serialize,

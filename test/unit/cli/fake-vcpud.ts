@@ -240,6 +240,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   'VmService/DeleteVm': () => ({}),
   'VmService/RunVm': () => ({ vm: { ...WEB, runState: 'VM_RUN_STATE_RUNNING' } }),
   'VmService/PauseVm': () => ({ vm: WEB }),
+  'VmService/WriteConsole': () => ({ writtenBytes: '5' }),
   'VmService/WatchVm': () => stream({ eventTime: TIME, vm: WEB }, { eventTime: TIME, deleted: {} }),
   'VmService/GetVmState': () => ({
     state: { vcpus: [vcpuState()], clock: Buffer.alloc(SIZE.clock) },

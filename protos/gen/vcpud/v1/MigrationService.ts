@@ -23,7 +23,7 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | VM_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -39,7 +39,7 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | VM_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -60,7 +60,6 @@ export interface MigrationServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
    * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
-   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
    * | OUT_OF_RANGE | MEMORY_RANGE_NOT_BACKED | pages that the VM has no memory for |
@@ -82,7 +81,6 @@ export interface MigrationServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
    * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
-   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
    * | OUT_OF_RANGE | MEMORY_RANGE_NOT_BACKED | pages that the VM has no memory for |
@@ -141,7 +139,7 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, DESTINATION_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
@@ -162,7 +160,7 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, DESTINATION_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
@@ -189,7 +187,7 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | VM_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -207,7 +205,6 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
    * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
-   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
    * | OUT_OF_RANGE | MEMORY_RANGE_NOT_BACKED | pages that the VM has no memory for |
@@ -244,7 +241,7 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, DESTINATION_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
