@@ -2,19 +2,16 @@
 // writes to its console tells whether anything was lost: L2's lines are numbered, and its kernel would complain.
 
 import { parseArgs } from 'node:util';
-import { type LiveResult, migrateLive } from '../lib/migration/live.js';
-import { GuestConsole, l2Line, troublesOf } from '../test/guests/linux/console.js';
-import { commandLine, linuxGuest } from '../test/guests/linux/linux-guest.js';
+import type { LiveResult } from '../lib/migration/live.js';
+import { MovingLinux } from '../test/harness/moving-linux.js';
 import { startVcpud, type VcpudProcess } from '../test/harness/vcpud-process.js';
 import { Phases } from './phases.js';
 
-const VM = 'linux';
-const NAME = `vms/${VM}`;
-const RAM_BYTES = 256 * 1024 * 1024;
 /** L2 lines between two migrations: the guest is seen to go on before it moves again. */
 const LINES_BETWEEN = 2;
-/** A guest that is silent for so long is lost, ms. */
-const SILENCE_MS = 300_000;
+const MAX_BLACKOUT_MS = 300;
+/** Finds what a kernel says when something is wrong with it: then its status is 0. */
+const DMESG = "dmesg | grep -E 'WARNING:|BUG:|Call Trace|stall|Oops|lockup|unstable'";
 
 export interface LinuxDemoResult {
   readonly vendor: 'amd' | 'intel';
@@ -34,60 +31,6 @@ const round = (ms: number): number => Math.round(ms * 10) / 10;
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-/** One console through all moves: what a VM wrote at one vcpud comes before what it wrote at the next. */
-class MovingConsole {
-  readonly guest = new GuestConsole();
-  private before: Promise<void> = Promise.resolve();
-  private failure: Error | undefined;
-  private failed: (error: Error) => void = () => undefined;
-
-  /** Follows the VM at a vcpud, from the first byte, until it is deleted there. */
-  follow({ client }: VcpudProcess): void {
-    const events = client.watchVm({ name: NAME, consoleHistory: true });
-    const { before } = this;
-    this.before = (async () => {
-      const chunks = events[Symbol.asyncIterator]();
-      // Asked for at once, so that nothing is missed; looked at when the one before has ended.
-      let next = chunks.next();
-      next.catch(() => undefined);
-      await before;
-      for (;;) {
-        const { done, value } = await next;
-        if (done === true) return;
-        if (value.console?.port === 'CONSOLE_PORT_SERIAL') this.guest.push(value.console.data);
-        next = chunks.next();
-      }
-    })();
-    this.before.catch((error: Error) => {
-      this.failure = error;
-      this.failed(error);
-    });
-  }
-
-  /** Resolves when L2 has written that many lines more; rejects where its console can't be followed, or none comes. */
-  async moreL2Lines(count: number): Promise<void> {
-    if (this.failure !== undefined) throw this.failure;
-    let timer: NodeJS.Timeout | undefined;
-    const trouble = new Promise<never>((_resolve, reject) => {
-      this.failed = reject;
-      timer = setTimeout(() => {
-        const last = this.guest.lines.slice(-5).join(' | ');
-        reject(new Error(`L2 wrote no line within ${SILENCE_MS / 1000} s; the last on the console: ${last}`));
-      }, SILENCE_MS);
-    });
-    try {
-      await Promise.race([this.guest.moreL2Lines(count), trouble]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Resolves when the VM is gone everywhere. */
-  ended(): Promise<void> {
-    return this.before;
-  }
-}
-
 async function demo(migrations: number, say: (line: string) => void): Promise<LinuxDemoResult> {
   const phases = new Phases(say);
   const vcpuds: VcpudProcess[] = [];
@@ -95,82 +38,41 @@ async function demo(migrations: number, say: (line: string) => void): Promise<Li
     await phases.timed('serve', 'two vcpud processes listen on their sockets', async () => {
       vcpuds.push(...(await Promise.all([startVcpud(), startVcpud()])));
     });
-    let [from, to] = vcpuds as [VcpudProcess, VcpudProcess];
-    const host = (await from.client.host.GetHost({})).host;
-    const line = new MovingConsole();
-    const { guest } = line;
-    await phases.timed('create', 'a VM at the first, with a Linux kernel in it', async () => {
-      const files = await linuxGuest(() => undefined);
-      await from.client.vm.CreateVm({
-        vmId: VM,
-        vm: {
-          vcpuCount: 1,
-          memoryRegions: [{ gpa: 0, sizeBytes: RAM_BYTES }],
-          irqchip: true,
-          pit: true,
-          pc: true,
-          linuxBoot: {
-            kernelPath: files.kernel,
-            initramfsPath: files.initramfs,
-            commandLine: commandLine({ intervalMs: 1000, writer: undefined, shell: true }),
-          },
-        },
-      });
-      line.follow(from);
-    });
-    await phases.timed('boot', 'Linux is up, has loaded KVM, and its L2 counts', async () => {
-      const counting = line.moreL2Lines(1);
-      await from.client.vm.RunVm({ name: NAME });
-      await counting;
-    });
-    const before = lastCount(guest);
+    const [first, second] = vcpuds as [VcpudProcess, VcpudProcess];
+    const { host } = await first.client.host.GetHost({});
+    const linux = new MovingLinux(first, second);
+    await phases.timed('create', 'a VM at the first, with a Linux kernel in it', () =>
+      linux.create({ memoryMib: 256, writer: undefined, shell: true }),
+    );
+    await phases.timed('boot', 'Linux is up, has loaded KVM, and its L2 counts', () => linux.boot());
+    const before = linux.count;
     const results: LiveResult[] = [];
     for (let i = 1; i <= migrations; i += 1) {
-      const result = await migrateLive({
-        source: from.client,
-        destination: to.client,
-        destinationEndpoint: to.target,
-        vmId: VM,
-        maxBlackoutMs: 300,
-        bandwidth: 0,
-        maxRounds: 30,
-        verifyMemory: i === 1,
-        onEvent: (event) => {
-          if (event.kind === 'phase' && event.phase === 'prepare') line.follow(to);
-        },
-      });
+      const result = await linux.move({ verifyMemory: i === 1, maxBlackoutMs: MAX_BLACKOUT_MS });
       results.push(result);
-      [from, to] = [to, from];
       const { rounds, switchPages, blackoutMs, totalMs, verifiedRanges } = result;
       const checked = verifiedRanges > 0 ? `, all memory compared (${verifiedRanges} ranges)` : '';
       const what = `${rounds.length} rounds, ${switchPages} pages in the switch, blackout ${round(blackoutMs)} ms${checked}`;
       phases.add(`move ${i}`, totalMs, what);
-      await line.moreL2Lines(LINES_BETWEEN);
+      await linux.console.moreL2Lines(LINES_BETWEEN);
     }
-    await phases.timed('dmesg', 'what its kernel says of itself, by its shell', async () => {
-      const status = guest.next((text) => text.startsWith('l1 status'));
-      const command = "dmesg | grep -E 'WARNING:|BUG:|Call Trace|stall|Oops|lockup|unstable'\n";
-      await from.client.writeConsole([{ name: NAME, data: Buffer.from(command) }]);
-      // grep found nothing: 1.
-      if ((await status) !== 'l1 status 1') say('the kernel complains');
-    });
-    await from.client.vm.DeleteVm({ name: NAME });
-    await line.ended();
-    const troubles = troublesOf(guest.lines);
-    const status = guest.lines.findLast((text) => text.startsWith('l1 status'));
-    if (status !== 'l1 status 1') troubles.push(`dmesg is not clean: ${status}`);
-    const left = await Promise.all(
-      vcpuds.map(async ({ client }) => (await client.vm.ListVms({})).vms.length),
+    const grep = await phases.timed('dmesg', 'what its kernel says of itself, by its shell', () =>
+      linux.shell(DMESG),
     );
-    if (left.some((count) => count > 0)) troubles.push('a VM was left behind');
-    const blackouts = results.map(({ blackoutMs }) => blackoutMs);
+    const { count: after, l2Lines } = linux;
+    const troubles = [
+      ...(await linux.end()),
+      ...(grep === 1 ? [] : [`dmesg is not clean: grep ended with ${grep}`]),
+    ];
+    // The one whose memory was compared stood still for that.
+    const blackouts = results.slice(results.length > 1 ? 1 : 0).map(({ blackoutMs }) => blackoutMs);
     return {
       vendor: host?.cpuVendor === 'CPU_VENDOR_INTEL' ? 'intel' : 'amd',
       kernel: host?.kernelRelease ?? '',
       guest: 'linux',
       migrations: results.length,
-      l2_lines: guest.lines.filter((text) => l2Line(text) !== undefined).length,
-      l2: { before, after: lastCount(guest) },
+      l2_lines: l2Lines,
+      l2: { before, after },
       blackout_ms: { median: round(median(blackouts)), max: round(Math.max(...blackouts)) },
       total_ms: { median: round(median(results.map(({ totalMs }) => totalMs))) },
       phases: phases.all,
@@ -180,11 +82,6 @@ async function demo(migrations: number, say: (line: string) => void): Promise<Li
   } finally {
     await Promise.all(vcpuds.map((vcpud) => vcpud.stop()));
   }
-}
-
-function lastCount({ lines }: GuestConsole): string {
-  const last = lines.findLast((text) => l2Line(text) !== undefined) ?? '';
-  return String(l2Line(last)?.count ?? 0n);
 }
 
 function summary(result: LinuxDemoResult): string[] {

@@ -4,7 +4,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Peers } from '../lib/api/peers.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { commitVm, writePages } from '../lib/transfer/receiver.js';
+import { commitVm, rehearse, writePages } from '../lib/transfer/receiver.js';
 import { type Part, VmSender } from '../lib/transfer/sender.js';
 import type { Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
@@ -179,6 +179,7 @@ async function receive(
     for await (const request of requests) {
       if (vm === undefined) {
         vm = begin(expected, request);
+        await rehearse(vm);
         reply.send({ ready: {} });
       } else if (request.pages !== null && request.pages !== undefined) {
         await writePages(vm, request.pages);

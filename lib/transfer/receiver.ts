@@ -4,12 +4,13 @@
 import { crc32 } from 'node:zlib';
 import type { MemoryPages__Output } from '../../protos/gen/vcpud/v1/MemoryPages.js';
 import type { ReceiveVmCommit__Output } from '../../protos/gen/vcpud/v1/ReceiveVmCommit.js';
+import { api } from '../api/definitions.js';
 import { VcpudError } from '../errors/vcpud-error.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { PAGE_BYTES } from './page-messages.js';
 import type { Part } from './sender.js';
-import { vmSnapshot } from './vm-state.js';
+import { vmSnapshot, vmState } from './vm-state.js';
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
 
@@ -40,6 +41,20 @@ export async function writePages(vm: Vm, message: MemoryPages__Output): Promise<
   });
   for (const [i, page] of zeroFirstPages.entries()) {
     await vm.memory.writeZeroes(gpaOf(page), BigInt((zeroPageCounts[i] ?? 0) * PAGE_BYTES));
+  }
+}
+
+const REHEARSALS = 4;
+const { requestSerialize, requestDeserialize } = api.MigrationService.service.ReceiveVm;
+
+/** Has the code of a commit run before it is needed; see Vm.rehearseArrival. */
+export async function rehearse(vm: Vm): Promise<void> {
+  for (let i = 0; i < REHEARSALS; i += 1) {
+    await vm.rehearseArrival((snapshot) => {
+      const { commit } = requestDeserialize(requestSerialize({ commit: { state: vmState(snapshot) } }));
+      if (commit?.state === null || commit?.state === undefined) throw new Error('a state that is none');
+      return vmSnapshot(commit.state);
+    });
   }
 }
 

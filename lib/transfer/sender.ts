@@ -50,6 +50,7 @@ export interface RoundProgress extends Sent {
 const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 const wire = (message: ReceiveVmRequest): Buffer => requestSerialize(message);
 
+const REHEARSALS = 4;
 const PROGRESS_MS = 500;
 /** How long a sender that is ahead of its bandwidth sleeps before it looks whether anybody is still there, ms. */
 const MOST_PACE_MS = 100;
@@ -73,6 +74,8 @@ export class VmSender {
   async begin(migrationId: string, token: string): Promise<void> {
     await this.link.send(wire({ begin: { name: `vms/${this.vm.config.id}`, migrationId, token } }));
     await this.expect('ready');
+    // What is done with a state in the switch has then been done before; see Vm.rehearseArrival.
+    for (let i = 0; i < REHEARSALS; i += 1) wire({ commit: { state: vmState(this.vm.powerOnSnapshot()) } });
   }
 
   /** Copies what was written since the round before; the first time, all memory. */

@@ -478,6 +478,29 @@ export class Vm {
     this.become({ ...migration, phase: 'RECEIVING' });
   }
 
+  /**
+   * Does all that the switch does, on a VM that is still received, with what it holds already: code that has run is
+   * several times faster when the guest stands still for it. `through` is what a state goes through on its way.
+   */
+  rehearseArrival(through: (snapshot: VmSnapshot) => VmSnapshot): Promise<void> {
+    return this.exclusively(NOBODY, () => {
+      if (this.migration?.phase !== 'RECEIVING')
+        throw new Error('only a VM that is being received rehearses');
+      const snapshot = through(this.snapshot());
+      this.restoreFresh(snapshot);
+      this.requireHolds(snapshot);
+    });
+  }
+
+  /** What it held when it was new, as a snapshot: for rehearsing what is done with one while the guest runs. */
+  powerOnSnapshot(): VmSnapshot {
+    return {
+      vcpus: this.vcpus.map(({ powerOn }) => powerOn),
+      devices: captureDevices(this.port, this.config),
+      pc: this.pc?.capture(),
+    };
+  }
+
   /** The switch, at the destination: takes the state, reads it back, and lets the guest go on. */
   arrive(snapshot: VmSnapshot, run: boolean, onPart: (name: string, ms: number) => void): Promise<void> {
     return this.exclusively(NOBODY, () => {

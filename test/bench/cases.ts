@@ -1,6 +1,7 @@
 // What can be measured, by name, in the order in which it is done.
 
 import { batch } from './batch.js';
+import { migration } from './migration.js';
 import { readMemory } from './read-memory.js';
 import { residentMemory } from './resident-memory.js';
 import type { Measurement } from './row.js';
@@ -25,4 +26,5 @@ export const CASES: readonly Case[] = [
   { name: 'throughput', what: 'GetNestedState, 64 in flight', nesting: true, measure: throughput },
   { name: 'stop', what: 'for how long a vCPU stands still', nesting: true, measure: stop },
   { name: 'batch', what: 'BatchGetNestedStates of 64 vCPUs', nesting: true, measure: batch },
+  { name: 'migration', what: 'live migration, against QEMU’s', nesting: true, measure: migration },
 ];
