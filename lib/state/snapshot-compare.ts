@@ -2,6 +2,7 @@
 // move. What time itself changes is left out, by a table.
 
 import { SIZE } from '../kvm/abi.js';
+import { vendorString } from '../kvm/cpuid.js';
 import { msrRows } from '../kvm/msrs.js';
 import { compareNestedStates } from '../nested/compare.js';
 import type { ComponentName, VcpuSnapshot } from './vcpu-components.js';
@@ -15,6 +16,22 @@ const VOLATILE_MSRS: ReadonlyMap<number, string> = new Map([
   [0x40000010, 'HV_X64_MSR_VP_RUNTIME counts'],
   [0x40000020, 'HV_X64_MSR_TIME_REF_COUNT counts'],
 ]);
+
+/**
+ * MSRs of which kvm_amd holds less than a guest of AMD's vendor string can write, by the bits that it holds: the guest
+ * writes vmcb01's field itself, KVM_SET_MSRS keeps what counts (svm_set_msr, "if (guest_cpuid_is_intel(vcpu))").
+ */
+const PARTLY_HELD_ON_AMD: ReadonlyMap<number, readonly [bits: bigint, why: string]> = new Map([
+  [
+    0x175,
+    [
+      0xffff_ffffn,
+      'IA32_SYSENTER_ESP: SYSENTER uses 32 bits of it, and is no instruction of AMD’s long mode',
+    ],
+  ],
+]);
+
+const AMD_VENDORS: ReadonlySet<string> = new Set(['AuthenticAMD', 'HygonGenuine']);
 
 /** Byte ranges of parts that time changes: [offset, length]. */
 const VOLATILE_BYTES: Readonly<Partial<Record<ComponentName, ReadonlyArray<readonly [number, number]>>>> = {
@@ -30,10 +47,16 @@ function withoutVolatile(name: ComponentName, bytes: Buffer): Buffer {
   return copy;
 }
 
-function differingMsrs(a: Buffer, b: Buffer): string[] {
+function differingMsrs(a: Buffer, b: Buffer, amd: boolean): string[] {
+  const held = (index: number, value: bigint | undefined) => {
+    const [bits] = (amd ? PARTLY_HELD_ON_AMD.get(index) : undefined) ?? [];
+    return bits === undefined || value === undefined ? value : value & bits;
+  };
   const other = new Map(msrRows(b).map(({ index, value }) => [index, value]));
   return msrRows(a)
-    .filter(({ index, value }) => !VOLATILE_MSRS.has(index) && other.get(index) !== value)
+    .filter(
+      ({ index, value }) => !VOLATILE_MSRS.has(index) && held(index, other.get(index)) !== held(index, value),
+    )
     .map(({ index }) => `msrs.0x${index.toString(16)}`);
 }
 
@@ -46,7 +69,7 @@ export function differences(a: VcpuSnapshot, b: VcpuSnapshot): string[] {
     if (left === undefined || right === undefined) return [name];
     if (name === 'msrs') {
       return left.length === right.length && left.length % SIZE.msrEntry === 0
-        ? differingMsrs(left, right)
+        ? differingMsrs(left, right, a.cpuid !== undefined && AMD_VENDORS.has(vendorString(a.cpuid)))
         : [name];
     }
     // By what the kernel holds: on SVM it reads L1's save area back with a few bytes that it never takes (DR6, CR2).

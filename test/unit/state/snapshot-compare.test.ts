@@ -1,0 +1,34 @@
+// What counts as a difference between two snapshots of a vCPU, where the kernel itself holds less than it gave.
+
+import { expect, test } from 'vitest';
+import { CPUID_ENTRY, SIZE } from '../../../lib/kvm/abi.js';
+import { msrEntries } from '../../../lib/kvm/msrs.js';
+import { differences } from '../../../lib/state/snapshot-compare.js';
+
+const SYSENTER_ESP = 0x175;
+
+/** A CPUID table of leaf 0 alone, with a vendor's name. */
+function cpuidOf(vendor: string): Buffer {
+  const entry = Buffer.alloc(SIZE.cpuidEntry);
+  entry.write(vendor.slice(0, 4), CPUID_ENTRY.ebx, 'latin1');
+  entry.write(vendor.slice(4, 8), CPUID_ENTRY.edx, 'latin1');
+  entry.write(vendor.slice(8, 12), CPUID_ENTRY.ecx, 'latin1');
+  return entry;
+}
+
+const snapshot = (vendor: string, value: bigint) => ({
+  cpuid: cpuidOf(vendor),
+  msrs: msrEntries([{ index: SYSENTER_ESP, value }]),
+});
+
+test('of SYSENTER_ESP kvm_amd keeps 32 bits, and those count', () => {
+  const given = snapshot('AuthenticAMD', 0xffff_fe00_0000_3200n);
+  expect(differences(given, snapshot('AuthenticAMD', 0x3200n))).toEqual([]);
+  expect(differences(given, snapshot('AuthenticAMD', 0x3300n))).toEqual(['msrs.0x175']);
+});
+
+test('kvm_intel keeps all of it', () => {
+  const given = snapshot('GenuineIntel', 0xffff_fe00_0000_3200n);
+  expect(differences(given, snapshot('GenuineIntel', 0x3200n))).toEqual(['msrs.0x175']);
+  expect(differences(given, given)).toEqual([]);
+});
