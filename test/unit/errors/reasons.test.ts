@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { REASONS } from '../../../lib/errors/vcpud-error.js';
 import { RULES } from '../../../lib/nested/rules.js';
+import { RPCS } from '../../conformance/wire.js';
 import { errorTables } from '../../harness/error-tables.js';
-import { RPCS } from '../../harness/rpc.js';
 
 /** Reasons that are in no rpc's table, and why. */
 const NOT_OF_CALLS: Readonly<Record<string, string>> = {
@@ -19,7 +19,7 @@ const reasons: Readonly<Record<string, { readonly status: string; readonly when:
 describe('the error tables in protos/', () => {
   test('are there for every rpc of the service definitions, and for no other', () => {
     expect([...tables.keys()].toSorted()).toEqual(RPCS.map(({ name }) => name).toSorted());
-    expect(RPCS).toHaveLength(27);
+    expect(RPCS).toHaveLength(31);
     expect([...tables].filter(([, rows]) => rows.length === 0)).toEqual([]);
   });
 
@@ -44,6 +44,7 @@ describe('the error tables in protos/', () => {
   test('name the rules where a nested state is set, as INVALID_ARGUMENT', () => {
     const withRules = [...tables].filter(([, rows]) => rows.some(({ rules }) => rules));
     expect(withRules.map(([rpc]) => rpc).toSorted()).toEqual([
+      'ReceiveVm',
       'SetNestedState',
       'SetVcpuState',
       'SetVmState',
