@@ -676,6 +676,7 @@ export class Vm {
     if (this.stop === undefined || !this.running) return;
     // The others stop too: a VM whose one vCPU is gone is not left running without it.
     this.running = false;
+    this.pc?.drain(); // its last words come before its end
     this.changed();
     void Promise.all(this.vcpus.map((other) => other.park()));
   }

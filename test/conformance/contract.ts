@@ -634,6 +634,31 @@ const NESTED: readonly Wrong[] = [
     ...invalid('FIELD_REQUIRED', 'nested_state'),
   },
   {
+    rpc: 'ValidateNestedState',
+    what: 'a described target without a format',
+    calls: once(({ nested }) => ({ nestedState: { data: Buffer.from(nested) }, described: {} })),
+    ...invalid('FIELD_REQUIRED', 'described.format'),
+  },
+  ...(
+    [
+      ['cpuid', 41, 'a multiple of 40 bytes'],
+      ['sregs', 311, '312 or 320 bytes'],
+      ['msrs', 15, 'a multiple of 16 bytes'],
+      ['events', 65, '64 bytes'],
+    ] as const
+  ).map(
+    ([part, bytes, expected]): Wrong => ({
+      rpc: 'ValidateNestedState',
+      what: `a described target with ${bytes} bytes of ${part}`,
+      calls: once(({ nested }) => ({
+        nestedState: { data: Buffer.from(nested) },
+        described: { format: 'NESTED_STATE_FORMAT_SVM', [part]: Buffer.alloc(bytes) },
+      })),
+      ...invalid('STATE_SIZE_WRONG', `described.${part}`),
+      metadata: { part, expected },
+    }),
+  ),
+  {
     rpc: 'SetNestedState',
     what: 'only the checks, and none of them',
     needs: [withNested],

@@ -66,6 +66,14 @@ async function* stuck(...messages: object[]): AsyncGenerator<object> {
   await new Promise(() => undefined);
 }
 
+/** Rpcs that no example of a command reaches, and why. */
+const NOT_IN_EXAMPLES: Readonly<Record<string, string>> = {
+  'MigrationService/PrepareVm':
+    'a migration is led whole, between two real vcpuds: its token is worth nothing alone',
+  'MigrationService/SendVm': 'the same: a stream of commands, each chosen by what the one before answered',
+  'MigrationService/ReceiveVm': 'between vcpuds: asked of a destination by a source',
+};
+
 /** Every command of every group: "vm create" and so on. */
 async function commandNames(): Promise<string[][]> {
   const names: string[][] = [];
@@ -104,7 +112,9 @@ describe('help', () => {
         const { status, err } = await ctl(words, { stdin: [Buffer.from('input')] });
         expect([line, status, err]).toEqual([line, 0, '']);
       }
-      expect([...new Set(vcpud.calls.map(({ rpc }) => rpc))].sort()).toEqual([...RPCS].sort());
+      const reached = new Set([...vcpud.calls.map(({ rpc }) => rpc), ...Object.keys(NOT_IN_EXAMPLES)]);
+      expect([...reached].sort()).toEqual([...RPCS].sort());
+      expect(vcpud.calls.filter(({ rpc }) => rpc in NOT_IN_EXAMPLES)).toEqual([]);
     } finally {
       process.chdir(before);
     }
@@ -263,6 +273,7 @@ describe('text for people', () => {
       '            0xffff0000: 64 KiB (65536 bytes)',
       'irqchip     no',
       'PIT         no',
+      'PC devices  no',
       'driver      native',
       'created     2026-01-01T00:00:00.120Z',
       'updated     2026-01-01T00:00:00.120Z',
@@ -506,6 +517,7 @@ describe('--json', () => {
         ],
         irqchip: false,
         pit: false,
+        pc: false,
         runState: 'VM_RUN_STATE_PAUSED',
         driver: 'DRIVER_NATIVE',
         createTime: '2026-01-01T00:00:00.120Z',
