@@ -184,7 +184,8 @@ export interface Reply<Response> {
 
 /**
  * A handler that takes a stream, one message at a time, and answers as it goes. `serve` runs to its end even where the
- * client goes away, and then gets no more messages: its `for await` throws.
+ * client goes away. It then still gets every message that had arrived, for one of them may be the last word of a peer
+ * that died of it; after those its `for await` throws. Whoever wants no more from a client that has gone asks reply.caller.
  */
 export function duplexStream<Request, Response>(
   log: Logger,
@@ -198,7 +199,7 @@ export function duplexStream<Request, Response>(
       },
     };
     try {
-      await serve(requestsOf(call), reply);
+      await serve(arrivedOf(call), reply);
       call.end();
     } catch (error) {
       // What still comes in is thrown away, so that the status reaches the client.
@@ -208,11 +209,24 @@ export function duplexStream<Request, Response>(
   };
 }
 
-async function* requestsOf<Request>(
-  call: ServerReadableStream<Request, unknown> | ServerDuplexStream<Request, unknown>,
-): AsyncGenerator<Request> {
-  // Not destroyed where `serve` throws: it has a status to send, and on a stream of two directions needs this one for that.
-  for await (const request of call.iterator({ destroyOnReturn: false })) {
+/** All that has arrived, in order: a stream that is cancelled would throw away what it holds. */
+async function* arrivedOf<Request>(call: ServerDuplexStream<Request, unknown>): AsyncGenerator<Request> {
+  const rest: Request[] = [];
+  call.once('cancelled', () => {
+    for (let request = call.read(); request !== null; request = call.read()) rest.push(request as Request);
+  });
+  try {
+    // Not destroyed where the service is done before the client is: its status could not be sent any more.
+    for await (const request of call.iterator({ destroyOnReturn: false })) yield request as Request;
+  } catch (error) {
+    if (!call.cancelled) throw error;
+  }
+  yield* rest;
+  if (call.cancelled) throw VcpudError.of('CANCELLED', 'the caller went away');
+}
+
+async function* requestsOf<Request>(call: ServerReadableStream<Request, unknown>): AsyncGenerator<Request> {
+  for await (const request of call) {
     if (call.cancelled) break;
     yield request as Request;
   }

@@ -2,17 +2,23 @@
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { VcpudClient } from '../lib/api/client.js';
+import { type Endpoint, leavesMachine, parseEndpoint } from '../lib/api/endpoint.js';
 import type { Peers } from '../lib/api/peers.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { commitVm, rehearse, writePages } from '../lib/transfer/receiver.js';
-import { type Part, VmSender } from '../lib/transfer/sender.js';
-import type { Vm } from '../lib/vm/vm.js';
+import { type Part, type SwitchResult, VmSender } from '../lib/transfer/sender.js';
+import type { Caller, Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { MigrationServiceHandlers } from '../protos/gen/vcpud/v1/MigrationService.js';
+import type { ReceiveVmBegin__Output } from '../protos/gen/vcpud/v1/ReceiveVmBegin.js';
 import type { ReceiveVmRequest__Output } from '../protos/gen/vcpud/v1/ReceiveVmRequest.js';
 import type { ReceiveVmResponse } from '../protos/gen/vcpud/v1/ReceiveVmResponse.js';
 import type { SendVmRequest__Output } from '../protos/gen/vcpud/v1/SendVmRequest.js';
 import type { SendVmResponse } from '../protos/gen/vcpud/v1/SendVmResponse.js';
+import type { SendVmRoundDone } from '../protos/gen/vcpud/v1/SendVmRoundDone.js';
+import type { SendVmStart__Output } from '../protos/gen/vcpud/v1/SendVmStart.js';
+import type { SendVmSwitched } from '../protos/gen/vcpud/v1/SendVmSwitched.js';
 import type { SwitchPart } from '../protos/gen/vcpud/v1/SwitchPart.js';
 import { duplexStream, type Reply, unary } from './handlers.js';
 import { duration, vmConfig, vmMessage } from './messages.js';
@@ -37,14 +43,14 @@ export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): Mi
 
   /** Deletes a VM that did not arrive; one that is gone already, or another of its name, is let be. */
   const discard = async (vm: Vm): Promise<void> => {
-    expected.delete(vm.config.id);
+    forgetExpected(expected, vm);
     if (vms.find(vm.config.id) === vm) await vms.delete(vm.config.id);
   };
 
   return {
     PrepareVm: unary(log, async ({ vmId, vm, migrationId }) => {
       if (vm === null) throw VcpudError.of('FIELD_REQUIRED', 'vm is required', { field: 'vm' });
-      checkMigrationId(migrationId);
+      checkMigrationId(migrationId, 'migration_id');
       const made = await vms.create({ ...vmConfig(vmId, vm), linuxBoot: undefined });
       made.migration = { id: migrationId, phase: 'PREPARED', peer: '' };
       const token = randomBytes(32);
@@ -57,7 +63,7 @@ export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): Mi
 
     SendVm: duplexStream(log, (requests, reply) => send(vms, peers, requests, reply)),
 
-    ReceiveVm: duplexStream(log, (requests, reply) => receive(expected, discard, requests, reply)),
+    ReceiveVm: duplexStream(log, (requests, reply) => receive(vms, expected, discard, requests, reply)),
 
     ResolveMigration: unary(log, async ({ name, migrationId, outcome }, caller) => {
       const vm = vms.get(parseVmName(name));
@@ -71,12 +77,27 @@ export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): Mi
   };
 }
 
-function checkMigrationId(id: string): void {
+/** What waits by the id of a VM is let be where it is another VM's, of the same id and made later. */
+function forgetExpected(expected: Map<string, Expected>, vm: Vm): void {
+  const { id } = vm.config;
+  const waiting = expected.get(id);
+  if (waiting?.vm !== vm) return;
+  clearTimeout(waiting.forget);
+  expected.delete(id);
+}
+
+function checkMigrationId(id: string, field: string): void {
   if (MIGRATION_ID.test(id)) return;
-  throw VcpudError.of('MIGRATION_ID_MALFORMED', 'migration_id must be 1 to 64 letters, digits and -', {
-    field: 'migration_id',
-    metadata: { migration_id: id },
+  throw VcpudError.of('MIGRATION_ID_MALFORMED', `${field} must be 1 to 64 letters, digits and -`, {
+    field,
+    metadata: { migration_id: id.slice(0, 80) },
   });
+}
+
+interface Sending {
+  readonly vm: Vm;
+  readonly sender: VmSender;
+  readonly close: () => void;
 }
 
 async function send(
@@ -85,62 +106,31 @@ async function send(
   requests: AsyncIterable<SendVmRequest__Output>,
   reply: Reply<SendVmResponse>,
 ): Promise<void> {
-  let sending: { readonly sender: VmSender; readonly vm: Vm; readonly close: () => void } | undefined;
+  let sending: Sending | undefined;
   try {
     for await (const request of requests) {
-      if (request.start !== null && request.start !== undefined) {
-        if (sending !== undefined) throw commandOutOfPlace('start comes first, and once');
-        const { name, migrationId, destination, token, bandwidthBytesPerSecond } = request.start;
-        const vm = vms.get(parseVmName(name));
-        checkMigrationId(migrationId);
-        const client = connect(peers, destination);
-        try {
-          await vm.beginSending(reply.caller, migrationId, destination);
-        } catch (error) {
-          client.close();
-          throw error;
-        }
-        const link = client.receiveVm();
-        const close = () => {
-          link.cancel();
-          client.close();
-        };
-        sending = {
-          vm,
-          close,
-          sender: new VmSender(vm, link, Number(bandwidthBytesPerSecond), () => reply.caller.gone()),
-        };
-        await sending.sender.begin(migrationId, token);
-        const memoryBytes = vm.memory.regions.reduce((sum, { bytes }) => sum + bytes, 0n);
+      // A switch that was asked for by one who has gone since is not begun.
+      if (reply.caller.gone()) throw VcpudError.of('CANCELLED', 'the caller went away');
+      const { start, round, switchOver } = request;
+      if (start !== null && start !== undefined) {
+        if (sending !== undefined) throw outOfPlace('start comes once');
+        sending = await startSending(vms, peers, start, reply.caller);
+        await sending.sender.begin(start.migrationId, start.token);
+        const memoryBytes = sending.vm.memory.regions.reduce((sum, { bytes }) => sum + bytes, 0n);
         reply.send({ started: { memoryBytes: memoryBytes.toString() } });
-        continue;
-      }
-      if (sending === undefined) throw commandOutOfPlace('start comes first');
-      if (request.round !== null && request.round !== undefined) {
-        const done = await sending.sender.sendRound(({ round, pages, ofPages, bytes }) =>
-          reply.send({ progress: { round, pages, ofPages, sentBytes: bytes } }),
-        );
-        const { round, pages, zeroPages, bytes, ms, dirtyPages } = done;
-        reply.send({
-          roundDone: { round, pages, zeroPages, sentBytes: bytes, duration: duration(ms), dirtyPages },
-        });
-      } else if (request.switchOver !== null && request.switchOver !== undefined) {
-        const done = await sending.sender.switchOver(request.switchOver.verifyMemory);
-        const { blackoutMs, pages, bytes, parts, verifiedRanges } = done;
-        reply.send({
-          switched: {
-            blackout: duration(blackoutMs),
-            pages,
-            sentBytes: bytes,
-            parts: parts.map(switchPart),
-            verifiedRanges,
-          },
-        });
+      } else if (sending === undefined) {
+        throw outOfPlace('start comes first');
+      } else if (round !== null && round !== undefined) {
+        reply.send({ roundDone: await sendRound(sending.sender, reply) });
+      } else if (switchOver !== null && switchOver !== undefined) {
+        reply.send({ switched: switched(await sending.sender.switchOver(switchOver.verifyMemory)) });
         return;
       } else {
-        throw commandOutOfPlace('a message needs a command');
+        throw VcpudError.of('FIELD_REQUIRED', 'a message needs a command', { field: 'command' });
       }
     }
+    if (sending === undefined)
+      throw VcpudError.of('FIELD_REQUIRED', 'the stream had no message', { field: 'start' });
   } finally {
     if (sending !== undefined) {
       sending.close();
@@ -149,25 +139,74 @@ async function send(
   }
 }
 
-const switchPart = ({ name, ms }: Part): SwitchPart => ({ name, duration: duration(ms) });
-
-function connect(peers: Peers, destination: string) {
+async function startSending(
+  vms: VmRegistry,
+  peers: Peers,
+  { name, migrationId, destination, bandwidthBytesPerSecond }: SendVmStart__Output,
+  caller: Caller,
+): Promise<Sending> {
+  vms.requireServing();
+  const vm = vms.get(parseVmName(name, 'start.name'));
+  checkMigrationId(migrationId, 'start.migration_id');
+  const client = connect(peers, destination);
   try {
-    return peers.connect(destination, CALL_TIMEOUT_MS);
+    await vm.beginSending(caller, migrationId, destination);
   } catch (error) {
-    throw VcpudError.of('DESTINATION_MALFORMED', (error as Error).message, {
-      field: 'destination',
-      metadata: { destination },
-      cause: error,
-    });
+    client.close();
+    throw error;
   }
+  const link = client.receiveVm();
+  const close = () => {
+    link.cancel();
+    client.close();
+  };
+  return { vm, close, sender: new VmSender(vm, link, Number(bandwidthBytesPerSecond), () => caller.gone()) };
 }
 
-function commandOutOfPlace(message: string): VcpudError {
-  return VcpudError.of('FIELD_REQUIRED', message, { field: 'command' });
+async function sendRound(sender: VmSender, reply: Reply<SendVmResponse>): Promise<SendVmRoundDone> {
+  const { bytes, ms, ...done } = await sender.sendRound(({ round, pages, ofPages, bytes: sentBytes }) =>
+    reply.send({ progress: { round, pages, ofPages, sentBytes } }),
+  );
+  return { ...done, sentBytes: bytes, duration: duration(ms) };
+}
+
+const switched = ({ blackoutMs, pages, bytes, parts, verifiedRanges }: SwitchResult): SendVmSwitched => ({
+  blackout: duration(blackoutMs),
+  pages,
+  sentBytes: bytes,
+  parts: parts.map(switchPart),
+  verifiedRanges,
+});
+
+const switchPart = ({ name, ms }: Part): SwitchPart => ({ name, duration: duration(ms) });
+
+/** Throws FIELD_REQUIRED, ENDPOINT_MALFORMED, IDENTITY_REQUIRED. */
+function connect(peers: Peers, destination: string): VcpudClient {
+  const field = 'start.destination';
+  if (destination === '') throw VcpudError.of('FIELD_REQUIRED', `${field} is required`, { field });
+  let endpoint: Endpoint;
+  try {
+    endpoint = parseEndpoint(destination);
+  } catch (error) {
+    const message = `${field} must be unix:///PATH or tcp://HOST:PORT`;
+    throw VcpudError.of('ENDPOINT_MALFORMED', message, { field, cause: error });
+  }
+  if (leavesMachine(endpoint) && !peers.reachOtherHosts) {
+    throw VcpudError.of(
+      'IDENTITY_REQUIRED',
+      `${destination} is on another host: this vcpud reaches it where it serves with mutual TLS itself`,
+      { subject: 'host', metadata: { destination } },
+    );
+  }
+  return peers.connect(destination, CALL_TIMEOUT_MS);
+}
+
+function outOfPlace(message: string): VcpudError {
+  return VcpudError.of('MESSAGE_OUT_OF_PLACE', message);
 }
 
 async function receive(
+  vms: VmRegistry,
   expected: Map<string, Expected>,
   discard: (vm: Vm) => Promise<void>,
   requests: AsyncIterable<ReceiveVmRequest__Output>,
@@ -176,48 +215,47 @@ async function receive(
   let vm: Vm | undefined;
   let arrived = false;
   try {
-    for await (const request of requests) {
-      if (vm === undefined) {
-        vm = begin(expected, request);
+    for await (const { begin: first, pages, roundEnd, commit } of requests) {
+      if (first !== null && first !== undefined) {
+        if (vm !== undefined) throw outOfPlace('begin comes once');
+        vm = begin(vms, expected, first);
         await rehearse(vm);
         reply.send({ ready: {} });
-      } else if (request.pages !== null && request.pages !== undefined) {
-        await writePages(vm, request.pages);
-      } else if (request.roundEnd !== null && request.roundEnd !== undefined) {
-        reply.send({ roundWritten: { round: request.roundEnd.round } });
-      } else if (request.commit !== null && request.commit !== undefined) {
-        const parts = await commitVm(vm, request.commit);
+      } else if (vm === undefined) {
+        throw outOfPlace('begin comes first');
+      } else if (pages !== null && pages !== undefined) {
+        await writePages(vm, pages);
+      } else if (roundEnd !== null && roundEnd !== undefined) {
+        reply.send({ roundWritten: { round: roundEnd.round } });
+      } else if (commit !== null && commit !== undefined) {
+        const parts = await commitVm(vm, commit);
         arrived = true;
-        expected.delete(vm.config.id);
+        forgetExpected(expected, vm);
         reply.send({ arrived: { parts: parts.map(switchPart) } });
         return;
       } else {
         throw VcpudError.of('FIELD_REQUIRED', 'a message is required', { field: 'message' });
       }
     }
+    if (vm === undefined)
+      throw VcpudError.of('FIELD_REQUIRED', 'the stream had no message', { field: 'begin' });
   } finally {
     if (vm !== undefined && !arrived) await discard(vm);
   }
 }
 
-/** The prepared VM that a source names, with its token. Throws NOT_PREPARED, FIELD_REQUIRED. */
-function begin(expected: ReadonlyMap<string, Expected>, { begin: first }: ReceiveVmRequest__Output): Vm {
-  if (first === null || first === undefined)
-    throw VcpudError.of('FIELD_REQUIRED', 'begin comes first', { field: 'begin' });
-  const id = parseVmName(first.name);
-  const waiting = expected.get(id);
+/** The prepared VM that a source names, with its token. Throws VM_NOT_FOUND, NOT_PREPARED. */
+function begin(vms: VmRegistry, expected: ReadonlyMap<string, Expected>, first: ReceiveVmBegin__Output): Vm {
+  const vm = vms.get(parseVmName(first.name, 'begin.name'));
+  const waiting = expected.get(vm.config.id);
   const token = Buffer.from(first.token, 'base64url');
-  if (
-    waiting === undefined ||
-    token.length !== waiting.token.length ||
-    !timingSafeEqual(token, waiting.token)
-  ) {
-    throw VcpudError.of('NOT_PREPARED', `no VM ${id} waits for this token`, {
+  if (waiting?.vm !== vm || token.length !== waiting.token.length || !timingSafeEqual(token, waiting.token)) {
+    throw VcpudError.of('NOT_PREPARED', `VM ${vm.config.id} does not wait for this token`, {
       subject: first.name,
-      metadata: { vm: id, migration_id: first.migrationId },
+      metadata: { vm: vm.config.id, migration_id: first.migrationId.slice(0, 80) },
     });
   }
-  waiting.vm.beginReceiving(first.migrationId);
+  vm.beginReceiving(first.migrationId);
   clearTimeout(waiting.forget);
-  return waiting.vm;
+  return vm;
 }

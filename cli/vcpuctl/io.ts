@@ -4,6 +4,10 @@
 export interface Io {
   /** Standard input's bytes, as they come. */
   stdin(): AsyncIterable<Buffer>;
+  /** Whether standard input is a terminal: somebody types there. */
+  readonly inIsTerminal: boolean;
+  /** Has a terminal give every key as it is pressed, Ctrl-C too; gives the function that ends that. Nothing elsewhere. */
+  rawInput(): () => void;
   /** Writes to standard output; resolves when it is taken. Rejects with ReaderGone where nobody reads any more. */
   out(data: string | Uint8Array): Promise<void>;
   /** Writes to standard error. */
@@ -31,6 +35,12 @@ export function processIo(): Io {
   process.stderr.on('error', () => undefined);
   return {
     stdin: () => process.stdin,
+    inIsTerminal: process.stdin.isTTY === true,
+    rawInput: () => {
+      if (!process.stdin.isTTY) return () => undefined;
+      process.stdin.setRawMode(true);
+      return () => void process.stdin.setRawMode(false);
+    },
     out: (data) =>
       new Promise((resolve, reject) => {
         process.stdout.write(data, (error) => {

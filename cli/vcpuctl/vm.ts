@@ -1,10 +1,11 @@
 // vcpuctl vm: VmService.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { SIZE } from '../../lib/kvm/abi.js';
 import type { GetVmRequirementsResponse__Output } from '../../protos/gen/vcpud/v1/GetVmRequirementsResponse.js';
 import type { GetVmStateResponse__Output } from '../../protos/gen/vcpud/v1/GetVmStateResponse.js';
 import type { Vm__Output } from '../../protos/gen/vcpud/v1/Vm.js';
+import type { VmMigration__Output } from '../../protos/gen/vcpud/v1/VmMigration.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { count, type Region, regions, vmId, vmName } from './arguments.js';
 import { Interrupted } from './failure.js';
@@ -45,6 +46,17 @@ interface CreateOptions {
   readonly initramfs?: string;
   readonly append?: string;
 }
+
+const RESOLVE = `
+Ask both sides by vm get first. Where the destination has the VM as arrived: abandon
+at the source. Where it has not: abandon at the destination, if it has the VM at
+all, and then run-here at the source. A guest that runs on both sides is lost.
+`;
+
+const OUTCOMES = {
+  'run-here': 'MIGRATION_OUTCOME_RUN_HERE',
+  abandon: 'MIGRATION_OUTCOME_ABANDON',
+} as const;
 
 const REQUIREMENTS_FILE = `
 A requirements file is the API's message vcpud.v1.VmRequirements
@@ -178,13 +190,42 @@ export function register(group: Command, act: Act): void {
 
   group
     .command('console')
-    .description(
-      'show what the guest writes to its serial port, and give it standard input to read; Ctrl-C leaves',
-    )
+    .description("show a guest's serial port, and give it what is typed; ends when the VM stops or is gone")
     .argument('<vm>', 'vms/{vm} or {vm}', vmName)
-    .option('--history', 'begin with what it has written so far (the last 64 KiB)')
-    .addHelpText('after', examples('vm console web', 'vm console web --history'))
-    .action(act(serialConsole));
+    .option('--history', 'begin with what the port has shown so far (the last 64 KiB)')
+    .addHelpText(
+      'after',
+      `\nAt a terminal Ctrl-] leaves, and every other key is the guest's, Ctrl-C too. In a\npipe all bytes are the guest's, and Ctrl-C ends it (status 130).\n${examples(
+        'vm console web',
+        'vm console web --history',
+      )}`,
+    )
+    .action(
+      act(async (session, name: string, options: { readonly history?: true }) => {
+        const { attach } = await import('./console.js');
+        await attach(session, name, options);
+      }),
+    );
+
+  group
+    .command('resolve-migration')
+    .description('end what a migration left behind: for one who knows where the guest runs')
+    .argument('<vm>', 'vms/{vm} or {vm}', vmName)
+    .requiredOption('--id <id>', "the migration's id, as vm get shows it")
+    .addOption(
+      new Option('--outcome <outcome>', 'whether the guest goes on here, or the VM is deleted here')
+        .choices(Object.keys(OUTCOMES))
+        .makeOptionMandatory(),
+    )
+    .addHelpText(
+      'after',
+      RESOLVE +
+        examples(
+          'vm resolve-migration web --id 4f1c --outcome abandon',
+          'vm resolve-migration web --id 4f1c --outcome run-here',
+        ),
+    )
+    .action(act(resolveMigration));
 
   group
     .command('get-state')
@@ -246,11 +287,17 @@ export function vmText({ vm }: { readonly vm: Vm__Output | null }): string {
           ['command line', vm.linuxBoot.commandLine],
         ] satisfies Detail[])),
     ['driver', word(vm.driver, 'DRIVER').toLowerCase()],
+    ...(vm.migration === null ? [] : [['migration', migrationText(vm.migration)] as const]),
     ...(vm.dirtyTracking ? [['tracking', 'written pages are kept until they are collected'] as const] : []),
     ['created', time(vm.createTime)],
     ['updated', time(vm.updateTime)],
   );
   return details(rows);
+}
+
+function migrationText({ id, phase, peer }: VmMigration__Output): string {
+  const how = word(phase, 'MIGRATION_PHASE').toLowerCase().replaceAll('_', ' ');
+  return `${id}: ${how}${peer === '' ? '' : `, to ${peer}`}`;
 }
 
 const runState = (vm: Vm__Output): string => word(vm.runState, 'VM_RUN_STATE').toLowerCase();
@@ -293,34 +340,20 @@ async function watch(session: Session, name: string, options: { readonly history
   if (ended !== undefined) throw ended;
 }
 
-/** Both directions at once, until the VM is deleted or Ctrl-C; the end of standard input ends only that direction. */
-async function serialConsole(
+async function resolveMigration(
   session: Session,
   name: string,
-  options: { readonly history?: true },
+  options: { readonly id: string; readonly outcome: keyof typeof OUTCOMES },
 ): Promise<void> {
   const client = await session.connect();
-  const stream = client.watchVm({ name, consoleHistory: options.history === true });
-  let ended: Error | undefined;
-  const end = (error: Error) => {
-    ended ??= error;
-    stream.cancel();
-  };
-  const forget = session.io.onInterrupt(() => end(new Interrupted()));
-  async function* typed(): AsyncGenerator<{ name: string; data: Buffer }> {
-    yield { name, data: Buffer.alloc(0) };
-    for await (const data of session.io.stdin()) yield { name, data };
-  }
-  const input = client.writeConsole(typed()).catch(end);
-  try {
-    for await (const { console: output } of stream) {
-      if (output?.port === 'CONSOLE_PORT_SERIAL') await session.io.out(output.data);
-    }
-  } finally {
-    forget();
-  }
-  if (ended !== undefined) throw ended;
-  await input;
+  const answer = await client.migration.ResolveMigration({
+    name,
+    migrationId: options.id,
+    outcome: OUTCOMES[options.outcome],
+  });
+  await session.answer('ResolveMigrationResponse', answer, ({ vm }) =>
+    vm === null ? `${name} is deleted here\n` : vmText({ vm }),
+  );
 }
 
 async function getState(session: Session, name: string, options: { readonly out?: string }): Promise<void> {

@@ -11,6 +11,11 @@ export class Peers {
     this.identity = identity;
   }
 
+  /** Whether vcpuds of other hosts can be called. */
+  get reachOtherHosts(): boolean {
+    return this.identity !== undefined;
+  }
+
   /**
    * A client of the vcpud at unix:///PATH or tcp://HOST:PORT; its caller closes it. TCP with mutual TLS where this vcpud
    * has an identity. Throws an Error for a person where the endpoint is malformed, or needs TLS and there is no identity.

@@ -29,6 +29,22 @@ export const REASONS = {
   NAME_CHANGED: { status: 'INVALID_ARGUMENT', when: 'a later message of a stream names another resource' },
   FIELD_REQUIRED: { status: 'INVALID_ARGUMENT', when: 'a required field is missing or empty' },
   FIELDS_EXCLUSIVE: { status: 'INVALID_ARGUMENT', when: 'two fields are set that exclude each other' },
+  MESSAGE_OUT_OF_PLACE: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a message of a stream comes before the one that begins it, or that one comes again',
+  },
+  MIGRATION_ID_MALFORMED: {
+    status: 'INVALID_ARGUMENT',
+    when: 'a migration id is not 1 to 64 letters, digits and -',
+  },
+  ENDPOINT_MALFORMED: {
+    status: 'INVALID_ARGUMENT',
+    when: 'an endpoint is neither unix:///PATH nor tcp://HOST:PORT',
+  },
+  PAGES_MALFORMED: {
+    status: 'INVALID_ARGUMENT',
+    when: 'runs of pages without a count each, or with data of another size',
+  },
   VM_ID_MALFORMED: { status: 'INVALID_ARGUMENT', when: 'a VM id is not 1 to 63 of a-z, 0-9 and -' },
   VCPU_COUNT_OUT_OF_RANGE: { status: 'INVALID_ARGUMENT', when: 'more vCPUs than KVM allows' },
   MEMORY_REGION_INVALID: {
@@ -94,14 +110,6 @@ export const REASONS = {
     status: 'FAILED_PRECONDITION',
     when: 'a VM is sent to where it was not prepared, by another token or id, or a second time',
   },
-  MIGRATION_ID_MALFORMED: {
-    status: 'INVALID_ARGUMENT',
-    when: 'a migration id is not 1 to 64 letters, digits and -',
-  },
-  DESTINATION_MALFORMED: {
-    status: 'INVALID_ARGUMENT',
-    when: 'a destination is no endpoint, or one that needs TLS where vcpud has no certificate',
-  },
   MIGRATION_ID_DIFFERS: {
     status: 'FAILED_PRECONDITION',
     when: 'the VM takes part in another migration, or in none',
@@ -109,6 +117,10 @@ export const REASONS = {
   MIGRATION_PHASE: {
     status: 'FAILED_PRECONDITION',
     when: 'that is not possible from the phase of the migration',
+  },
+  IDENTITY_REQUIRED: {
+    status: 'FAILED_PRECONDITION',
+    when: 'a vcpud that serves without mutual TLS is to reach one of another host',
   },
   DESTINATION_REFUSED: { status: 'FAILED_PRECONDITION', when: 'the destination of a migration said no' },
   DESTINATION_UNREACHABLE: {

@@ -14,17 +14,17 @@ import { vmSnapshot, vmState } from './vm-state.js';
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
 
-/** Writes what a message holds. Throws CHECKSUM_WRONG, FIELD_REQUIRED, MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
+/** Writes what a message holds. Throws CHECKSUM_WRONG, PAGES_MALFORMED, MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
 export async function writePages(vm: Vm, message: MemoryPages__Output): Promise<void> {
   const { firstPages, pageCounts, zeroFirstPages, zeroPageCounts, data } = message;
   const pages = pageCounts.reduce((sum, count) => sum + count, 0);
   if (firstPages.length !== pageCounts.length || pages * PAGE_BYTES !== data.length) {
-    throw VcpudError.of('FIELD_REQUIRED', 'the runs of pages and their data do not fit together', {
+    throw VcpudError.of('PAGES_MALFORMED', 'the runs of pages and their data do not fit together', {
       field: 'pages.data',
     });
   }
   if (zeroFirstPages.length !== zeroPageCounts.length) {
-    throw VcpudError.of('FIELD_REQUIRED', 'runs of zero pages need a count each', {
+    throw VcpudError.of('PAGES_MALFORMED', 'runs of zero pages need a count each', {
       field: 'pages.zero_page_counts',
     });
   }

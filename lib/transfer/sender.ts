@@ -117,7 +117,9 @@ export class VmSender {
         part('capture');
         // After the state was taken: KVM may write memory for that (steal time).
         const dirty = this.vm.dirty.collect();
-        const sent = await this.beforeCommit(() => this.sendPages(dirty.runs, false));
+        const first = this.round === 0;
+        const left = first ? this.vm.memory.written() : dirty.runs;
+        const sent = await this.beforeCommit(() => this.sendPages(left, first));
         part('memory');
         const memoryHashes = verifyMemory ? await hashMemory(this.vm.memory) : [];
         if (verifyMemory) part('hash');

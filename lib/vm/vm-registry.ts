@@ -23,7 +23,7 @@ export class VmRegistry {
 
   /** Makes a VM, paused. Throws VM_EXISTS, SHUTTING_DOWN, and what Vm.create throws. */
   async create(config: VmConfig): Promise<Vm> {
-    if (this.ending) throw VcpudError.of('SHUTTING_DOWN', 'vcpud is ending and makes no more VMs');
+    this.requireServing();
     if (this.has(config.id)) {
       throw VcpudError.of('VM_EXISTS', `there is a VM ${config.id} already`, {
         field: 'vm_id',
@@ -35,6 +35,11 @@ export class VmRegistry {
       this.vms.set(config.id, vm);
       return vm;
     });
+  }
+
+  /** Throws SHUTTING_DOWN once vcpud is ending: nothing that would outlast it is begun. */
+  requireServing(): void {
+    if (this.ending) throw VcpudError.of('SHUTTING_DOWN', 'vcpud is ending and begins nothing more');
   }
 
   /** Whether the id is taken: by a VM, or by one that is being made or unmade. */

@@ -123,6 +123,10 @@ export class Vm {
   private readonly watchers = new Set<VmWatcher>();
   private running = false;
   private closing: Promise<void> | undefined;
+  /** Given up by ResolveMigration, which is about to close it: what still waits for its turn finds it deleted. */
+  private abandoned = false;
+  /** Whether the guest ran when it was handed over. */
+  private ranWhenHandedOver = false;
 
   private constructor(
     config: VmConfig,
@@ -447,6 +451,7 @@ export class Vm {
       await this.parkAll();
       const stopMs = performance.now() - since;
       // From here on nothing but what `give` learns lets it run again.
+      this.ranWhenHandedOver = running;
       this.running = false;
       this.migration = { ...migration, phase: 'HANDED_OVER' };
       try {
@@ -538,10 +543,13 @@ export class Vm {
           metadata: { ...about.metadata, phase: migration.phase, outcome },
         });
       }
-      if (outcome === 'ABANDON') return;
+      if (outcome === 'ABANDON') {
+        this.abandoned = true;
+        return;
+      }
       this.dirty.stop();
       this.migration = undefined;
-      this.goOn(this.stop === undefined);
+      this.goOn(this.ranWhenHandedOver && this.stop === undefined);
     });
   }
 
@@ -623,7 +631,7 @@ export class Vm {
 
   private exclusively<T>(caller: Caller, task: () => Promise<T> | T): Promise<T> {
     return this.mutex.run(async () => {
-      if (this.closing !== undefined) throw deleted();
+      if (this.closing !== undefined || this.abandoned) throw deleted();
       if (caller.gone()) throw VcpudError.of('CANCELLED', 'the caller went away before its turn came');
       const result = await task();
       if (this.closing !== undefined) throw deleted();
@@ -691,6 +699,7 @@ export class Vm {
     if (this.stop === undefined || !this.running) return;
     // The others stop too: a VM whose one vCPU is gone is not left running without it.
     this.running = false;
+    this.pc?.drain(); // its last words come before its end
     this.changed();
     void Promise.all(this.vcpus.map((other) => other.park()));
   }

@@ -2,7 +2,8 @@
 // reflection. What is refused must change nothing.
 
 import type { Bench } from './bench.js';
-import { CONTRACT, type Wrong } from './contract.js';
+import { CONTRACT } from './contract.js';
+import type { Wrong } from './contract-entry.js';
 import { contractWorld, worldText } from './contract-world.js';
 import type { Row } from './row.js';
 import { answerOf, type Refusal, RPCS, refusalOf, rpcOf } from './wire.js';
@@ -41,7 +42,7 @@ function gotText(refusal: Refusal | undefined, { metadata = {} }: Wrong): string
 
 async function ask(bench: Bench, wrong: Wrong): Promise<string> {
   const { ground } = bench;
-  const calls = wrong.calls(await contractWorld(ground));
+  const calls = await wrong.calls(await contractWorld(ground));
   const rpc = rpcOf(wrong.rpc);
   const answers = await Promise.all(
     calls.map(async (call) => {
@@ -82,6 +83,8 @@ const LARGE: readonly string[] = [
   'SetVcpuState',
   'SetVmState',
   'WriteMemory',
+  'WriteConsole',
+  'ReceiveVm',
 ];
 
 const MESSAGE_ROWS: readonly Row[] = [

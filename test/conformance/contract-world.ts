@@ -4,7 +4,7 @@
 import type { VcpudClient } from '../../lib/api/client.js';
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
-import { FIRST_REGION, SECOND_REGION, type World } from './contract.js';
+import { type Begin, FIRST_REGION, SECOND_REGION, type World } from './contract-entry.js';
 import type { Ground } from './ground.js';
 import { differences, L1_IN_LONG_MODE, withFacts, withNestedState } from './vcpu-facts.js';
 
@@ -12,6 +12,17 @@ import { differences, L1_IN_LONG_MODE, withFacts, withNestedState } from './vcpu
 const ROM = { gpa: 0xffff_f000, sizeBytes: 0x1000 };
 const RESET_VECTOR = 0xffff_fff0;
 const HLT = Buffer.from([0xf4]);
+
+/** A VM of every device there is. */
+const CHIPS = { memoryRegions: [{ gpa: 0, sizeBytes: 0x1000 }], irqchip: true, pit: true, pc: true };
+
+/** A VM of that shape that waits for migration m. */
+async function prepare(ground: Ground, what: string): Promise<Begin> {
+  const vmId = ground.vmId(what);
+  const migrationId = 'm';
+  const { token } = await ground.client.migration.PrepareVm({ vmId, vm: CHIPS, migrationId });
+  return { name: `vms/${vmId}`, migrationId, token };
+}
 
 async function vmState(client: VcpudClient, id: string): Promise<VmState__Output> {
   const { state } = await client.vm.GetVmState({ name: `vms/${id}` });
@@ -58,10 +69,7 @@ export function contractWorld(ground: Ground): Promise<World> {
         await client.vcpu.SetVcpuState({ name, state: withNestedState(state, nested) });
       }
     }
-    await client.vm.CreateVm({
-      vmId: chips,
-      vm: { memoryRegions: [{ gpa: 0, sizeBytes: 0x1000 }], irqchip: true, pit: true },
-    });
+    await client.vm.CreateVm({ vmId: chips, vm: CHIPS });
     if (facing.runsGuests) {
       await halting(ground, running, true);
       await halting(ground, stopped, false);
@@ -78,6 +86,8 @@ export function contractWorld(ground: Ground): Promise<World> {
       stillState: await vmState(client, still),
       chipsState: await vmState(client, chips),
       requirements,
+      prepare: (what) => prepare(ground, what),
+      itself: facing.itself ?? '',
       nested: facing.format === 'VMX' ? vmxOff() : svmHeaderOnly(),
     };
   });

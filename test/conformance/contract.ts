@@ -7,6 +7,17 @@ import type { VmRequirements__Output } from '../../protos/gen/vcpud/v1/VmRequire
 import type { VmState__Output } from '../../protos/gen/vcpud/v1/VmState.js';
 import { svmGuestMode, svmHeaderOnly, vmxGuestMode, vmxOff } from '../vectors/nested-states.js';
 import {
+  FIRST_REGION,
+  invalid,
+  once,
+  SECOND_REGION,
+  vcpuOf,
+  vmOf,
+  type World,
+  type Wrong,
+} from './contract-entry.js';
+import { MIGRATION } from './contract-migration.js';
+import {
   type Need,
   onFormat,
   onModel,
@@ -16,57 +27,7 @@ import {
   withoutNested,
 } from './facing.js';
 import { CPUID, EVENTS, MSR_ENTRY, SREGS } from './kvm-layout.js';
-import { MIGRATION_CONTRACT } from './migration-contract.js';
 import { changed, withNestedState } from './vcpu-facts.js';
-
-/** The VMs that the calls are about. */
-export interface World {
-  /** Paused, two vCPUs, vCPU 0 in L2, two regions side by side. */
-  readonly still: string;
-  /** Paused, one vCPU, with irqchip and PIT. */
-  readonly chips: string;
-  /** Running: its vCPU halts in the kernel, and costs no CPU. '' where guests don't run. */
-  readonly running: string;
-  /** Stopped by itself: HLT without an irqchip. '' where guests don't run. */
-  readonly stopped: string;
-  /** Ids that no VM has. */
-  readonly nobody: string;
-  readonly fresh: string;
-  /** What the first two hold. */
-  readonly stillState: VmState__Output;
-  readonly chipsState: VmState__Output;
-  /** What the first one asks of a host. */
-  readonly requirements: VmRequirements__Output;
-  /** A state of the host's format; without nesting, of any. */
-  readonly nested: Uint8Array;
-}
-
-export interface Wrong {
-  readonly rpc: string;
-  readonly what: string;
-  readonly needs?: readonly Need[];
-  /** Calls, all of which are answered alike; each a message, or the messages of a stream. */
-  readonly calls: (world: World) => ReadonlyArray<object | readonly object[]>;
-  readonly code: string;
-  readonly reason: string;
-  /** BadRequest's field. */
-  readonly field?: string;
-  /** PreconditionFailure's subject; VM ids without what makes them the suite's own. */
-  readonly subject?: string;
-  /** Metadata that must be there, among other. */
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
-export const FIRST_REGION = 0x20_0000;
-export const SECOND_REGION = 0x1_0000;
-
-const vmOf = (id: string): string => `vms/${id}`;
-const vcpuOf = (id: string, index = 0): string => `vms/${id}/vcpus/${index}`;
-
-const invalid = (reason: string, field: string) => ({ code: 'INVALID_ARGUMENT', reason, field });
-const once = (request: (world: World) => object | readonly object[]): Wrong['calls'] => {
-  return (world) => [request(world)];
-};
 
 // ---------------------------------------------------------------------------------------------------------
 // Names: the same for every rpc that takes one
@@ -118,6 +79,18 @@ const VM_NAMED: readonly Named[] = [
   { rpc: 'BatchGetNestedStates', field: 'parent', request: (parent) => ({ parent }) },
   { rpc: 'ReadMemory', field: 'name', request: (name) => ({ name, gpa: 0, sizeBytes: 1 }) },
   { rpc: 'WriteMemory', field: 'name', request: (name) => ({ name, gpa: 0, data: Buffer.alloc(1) }) },
+  { rpc: 'WriteConsole', field: 'name', request: (name) => ({ name, data: Buffer.alloc(1) }) },
+  {
+    rpc: 'SendVm',
+    field: 'start.name',
+    request: (name) => ({ start: { name, migrationId: 'm', destination: 'unix:///nowhere.sock' } }),
+  },
+  { rpc: 'ReceiveVm', field: 'begin.name', request: (name) => ({ begin: { name, migrationId: 'm' } }) },
+  {
+    rpc: 'ResolveMigration',
+    field: 'name',
+    request: (name) => ({ name, migrationId: 'm', outcome: 'MIGRATION_OUTCOME_ABANDON' }),
+  },
 ];
 
 const withState = (rpc: string): Named => ({
@@ -192,56 +165,124 @@ const REGION = { gpa: 0, sizeBytes: 0x1000 };
 const region = (gpa: number | string, sizeBytes: number | string) => ({ gpa, sizeBytes });
 const HIGHEST_PAGE = (2n ** 64n - 4096n).toString();
 
-const badVm = (what: string, vm: object, reason: string, field: string): Wrong => ({
-  rpc: 'CreateVm',
-  what,
-  calls: once(({ fresh }) => ({ vmId: fresh, vm: { memoryRegions: [REGION], ...vm } })),
-  ...invalid(reason, field),
-});
-const badRegions = (what: string, memoryRegions: readonly object[], field: string): Wrong =>
+/** What makes a VM, and what it wants to know beside its id and shape. */
+const MAKERS = [
+  { rpc: 'CreateVm', more: {} },
+  { rpc: 'PrepareVm', more: { migrationId: 'm' } },
+] as const;
+
+/** One entry a maker. */
+const made = (
+  what: string,
+  request: (world: World) => object,
+  refusal: Pick<Wrong, 'code' | 'reason' | 'field' | 'metadata'>,
+): readonly Wrong[] =>
+  MAKERS.map(({ rpc, more }) => ({
+    rpc,
+    what,
+    calls: once((world) => ({ ...more, ...request(world) })),
+    ...refusal,
+  }));
+
+const badVm = (what: string, vm: object, reason: string, field: string): readonly Wrong[] =>
+  made(
+    what,
+    ({ fresh }) => ({ vmId: fresh, vm: { memoryRegions: [REGION], ...vm } }),
+    invalid(reason, field),
+  );
+const badRegions = (what: string, memoryRegions: readonly object[], field: string): readonly Wrong[] =>
   badVm(what, { memoryRegions }, 'MEMORY_REGION_INVALID', field);
 
 const CREATE: readonly Wrong[] = [
-  {
-    rpc: 'CreateVm',
+  ...MAKERS.map(({ rpc, more }) => ({
+    rpc,
     what: 'malformed ids',
     calls: () =>
       ['', 'New', '1new', '-new', 'new-', 'a/b', 'nëw', 'new\n', 'a'.repeat(64)].map((vmId) => {
-        return { vmId, vm: { memoryRegions: [REGION] } };
+        return { ...more, vmId, vm: { memoryRegions: [REGION] } };
       }),
     ...invalid('VM_ID_MALFORMED', 'vm_id'),
-  },
-  {
-    rpc: 'CreateVm',
-    what: 'no vm',
-    calls: once(({ fresh }) => ({ vmId: fresh })),
-    ...invalid('FIELD_REQUIRED', 'vm'),
-  },
-  {
-    rpc: 'CreateVm',
-    what: 'an id that is taken',
-    calls: once(({ still }) => ({ vmId: still, vm: { memoryRegions: [REGION] } })),
+  })),
+  ...made('no vm', ({ fresh }) => ({ vmId: fresh }), invalid('FIELD_REQUIRED', 'vm')),
+  ...made('an id that is taken', ({ still }) => ({ vmId: still, vm: { memoryRegions: [REGION] } }), {
     code: 'ALREADY_EXISTS',
     reason: 'VM_EXISTS',
     field: 'vm_id',
     metadata: { vm: 'still' },
-  },
-  badVm('289 vCPUs', { vcpuCount: 289 }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
-  badVm('2^32-1 vCPUs', { vcpuCount: 0xffff_ffff }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
-  badVm('a PIT without an irqchip', { pit: true }, 'DEVICES_INVALID', 'vm.pit'),
-  badRegions('no memory', [], 'vm.memory_regions'),
-  badRegions(
+  }),
+  ...badVm('289 vCPUs', { vcpuCount: 289 }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
+  ...badVm('2^32-1 vCPUs', { vcpuCount: 0xffff_ffff }, 'VCPU_COUNT_OUT_OF_RANGE', 'vm.vcpu_count'),
+  ...badVm('PC devices without an irqchip', { pc: true }, 'DEVICES_INVALID', 'vm.pc'),
+  ...badVm('a PIT without an irqchip', { pit: true }, 'DEVICES_INVALID', 'vm.pit'),
+  ...badRegions('no memory', [], 'vm.memory_regions'),
+  ...badRegions(
     '33 regions',
     Array.from({ length: 33 }, (_, i) => region(i * 0x1000, 0x1000)),
     'vm.memory_regions',
   ),
-  badRegions('a region that is not in whole pages', [region(0x800, 0x1000)], 'vm.memory_regions[0]'),
-  badRegions('a region of half a page', [REGION, region(0x1000, 0x800)], 'vm.memory_regions[1]'),
-  badRegions('an empty region', [region(0, 0)], 'vm.memory_regions[0]'),
-  badRegions('a region past the last address', [region(HIGHEST_PAGE, 0x2000)], 'vm.memory_regions[0]'),
-  badRegions('a region of 2^64 - 4096 bytes', [region(0, HIGHEST_PAGE)], 'vm.memory_regions[0]'),
-  badRegions('regions that overlap', [region(0, 0x3000), region(0x2000, 0x2000)], 'vm.memory_regions[1]'),
-  badRegions('a region over the pages that KVM needs', [region(0xfeff_c000, 0x1000)], 'vm.memory_regions[0]'),
+  ...badRegions('a region that is not in whole pages', [region(0x800, 0x1000)], 'vm.memory_regions[0]'),
+  ...badRegions('a region of half a page', [REGION, region(0x1000, 0x800)], 'vm.memory_regions[1]'),
+  ...badRegions('an empty region', [region(0, 0)], 'vm.memory_regions[0]'),
+  ...badRegions('a region past the last address', [region(HIGHEST_PAGE, 0x2000)], 'vm.memory_regions[0]'),
+  ...badRegions('a region of 2^64 - 4096 bytes', [region(0, HIGHEST_PAGE)], 'vm.memory_regions[0]'),
+  ...badRegions('regions that overlap', [region(0, 0x3000), region(0x2000, 0x2000)], 'vm.memory_regions[1]'),
+  ...badRegions(
+    'a region over the pages that KVM needs',
+    [region(0xfeff_c000, 0x1000)],
+    'vm.memory_regions[0]',
+  ),
+];
+
+/** What Linux is booted in. */
+const ROOM_FOR_LINUX = { memoryRegions: [region(0, 64 * 1024 * 1024)] };
+/** A file of every Linux host that is no kernel, a directory, and what is not there. */
+const PATH = { noKernel: '/proc/version', directory: '/proc', nothing: '/nowhere/vmlinuz' } as const;
+
+const badBoot = (what: string, linuxBoot: object, reason: string, field: string, vm: object = {}): Wrong => ({
+  rpc: 'CreateVm',
+  what,
+  calls: once(({ fresh }) => ({ vmId: fresh, vm: { ...ROOM_FOR_LINUX, ...vm, linuxBoot } })),
+  ...invalid(reason, field),
+});
+const KERNEL = 'vm.linux_boot.kernel_path';
+
+const BOOT: readonly Wrong[] = [
+  badBoot('no path to a kernel', {}, 'BOOT_FILE_UNREADABLE', KERNEL),
+  badBoot(
+    'a path that depends on where vcpud runs',
+    { kernelPath: 'vmlinuz' },
+    'BOOT_FILE_UNREADABLE',
+    KERNEL,
+  ),
+  badBoot('a kernel that is not there', { kernelPath: PATH.nothing }, 'BOOT_FILE_UNREADABLE', KERNEL),
+  badBoot('a kernel that is a directory', { kernelPath: PATH.directory }, 'BOOT_FILE_UNREADABLE', KERNEL),
+  badBoot(
+    'an initramfs whose path depends on where vcpud runs',
+    { kernelPath: PATH.noKernel, initramfsPath: 'initrd' },
+    'BOOT_FILE_UNREADABLE',
+    'vm.linux_boot.initramfs_path',
+  ),
+  badBoot('a kernel that is none', { kernelPath: PATH.noKernel }, 'BOOT_IMAGE_INVALID', KERNEL),
+  badBoot(
+    'a command line that no kernel takes',
+    { kernelPath: PATH.noKernel, commandLine: 'a'.repeat(4096) },
+    'BOOT_COMMAND_LINE_TOO_LONG',
+    'vm.linux_boot.command_line',
+  ),
+  badBoot(
+    'a kernel and no memory for it',
+    { kernelPath: PATH.noKernel },
+    'MEMORY_REGION_INVALID',
+    'vm.memory_regions',
+    { memoryRegions: [region(0, 64 * 1024 * 1024 - 4096)] },
+  ),
+  badBoot(
+    'a kernel and more vCPUs than an MP table names',
+    { kernelPath: PATH.noKernel },
+    'VCPU_COUNT_OUT_OF_RANGE',
+    'vm.vcpu_count',
+    { vcpuCount: 41 },
+  ),
 ];
 
 /** Page tokens that no list call gave: not base64url, without the prefix, with bytes after it. */
@@ -360,6 +401,30 @@ const MEMORY: readonly Wrong[] = [
     what: 'a chunk of nothing',
     calls: onStill({ gpa: 0 }),
     ...invalid('FIELD_REQUIRED', 'content'),
+  },
+];
+
+const CONSOLE: readonly Wrong[] = [
+  {
+    rpc: 'WriteConsole',
+    what: 'a VM without a serial port',
+    calls: once(({ still }) => ({ name: vmOf(still), data: Buffer.alloc(1) })),
+    code: 'FAILED_PRECONDITION',
+    reason: 'CONSOLE_NOT_PRESENT',
+    subject: 'vms/still',
+    metadata: { vm: 'still' },
+  },
+  {
+    rpc: 'WriteConsole',
+    what: 'another name in a later message',
+    calls: once(({ still, chips }) => [{ name: vmOf(chips) }, { name: vmOf(still) }]),
+    ...invalid('NAME_CHANGED', 'name'),
+  },
+  {
+    rpc: 'WriteConsole',
+    what: 'no message at all',
+    calls: () => [[]],
+    ...invalid('FIELD_REQUIRED', 'name'),
   },
 ];
 
@@ -568,6 +633,31 @@ const NESTED: readonly Wrong[] = [
     calls: () => [{}],
     ...invalid('FIELD_REQUIRED', 'nested_state'),
   },
+  {
+    rpc: 'ValidateNestedState',
+    what: 'a described target without a format',
+    calls: once(({ nested }) => ({ nestedState: { data: Buffer.from(nested) }, described: {} })),
+    ...invalid('FIELD_REQUIRED', 'described.format'),
+  },
+  ...(
+    [
+      ['cpuid', 41, 'a multiple of 40 bytes'],
+      ['sregs', 311, '312 or 320 bytes'],
+      ['msrs', 15, 'a multiple of 16 bytes'],
+      ['events', 65, '64 bytes'],
+    ] as const
+  ).map(
+    ([part, bytes, expected]): Wrong => ({
+      rpc: 'ValidateNestedState',
+      what: `a described target with ${bytes} bytes of ${part}`,
+      calls: once(({ nested }) => ({
+        nestedState: { data: Buffer.from(nested) },
+        described: { format: 'NESTED_STATE_FORMAT_SVM', [part]: Buffer.alloc(bytes) },
+      })),
+      ...invalid('STATE_SIZE_WRONG', `described.${part}`),
+      metadata: { part, expected },
+    }),
+  ),
   {
     rpc: 'SetNestedState',
     what: 'only the checks, and none of them',
@@ -864,6 +954,15 @@ const VM_STATES: readonly Wrong[] = [
     invalid('STATE_SIZE_WRONG', 'state.irqchips[2]'),
   ),
   chipsWrong('a PIT of one byte', () => ({ pit: Buffer.alloc(1) }), invalid('STATE_SIZE_WRONG', 'state.pit')),
+  chipsWrong('PC devices without their serial port', () => ({ pc: { cmosIndex: 0 } }), {
+    ...invalid('FIELD_REQUIRED', 'state.pc.serial'),
+  }),
+  chipsWrong(
+    'a serial port that has received more than it holds',
+    ({ pc }) => ({ pc: { ...pc, serial: { ...pc?.serial, received: Buffer.alloc(1025) } } }),
+    invalid('STATE_SIZE_WRONG', 'state.pc.serial.received'),
+  ),
+  chipsWrong('no PC devices', () => ({ pc: null }), shapeDiffers('vms/chips')),
   chipsWrong('no irqchips', () => ({ irqchips: [] }), shapeDiffers('vms/chips')),
   chipsWrong(
     'two irqchips of three',
@@ -938,23 +1037,13 @@ const RUN_STATES: readonly Wrong[] = [
   },
 ];
 
-/** The rows of migration-contract.ts, about this suite's VMs. */
-const MIGRATION: readonly Wrong[] = MIGRATION_CONTRACT.map((row) => {
-  const { request, subject, metadata, ...rest } = row;
-  const plain = { still: 'still', other: 'chips', nobody: 'nobody', fresh: 'fresh' };
-  return {
-    ...rest,
-    calls: ({ still, chips, nobody, fresh }: World) => [request({ still, other: chips, nobody, fresh })],
-    ...(subject === undefined ? {} : { subject: subject(plain) }),
-    ...(metadata === undefined ? {} : { metadata: metadata(plain) }),
-  };
-});
-
 export const CONTRACT: readonly Wrong[] = [
   ...NAMES,
   ...CREATE,
+  ...BOOT,
   ...LISTS,
   ...MEMORY,
+  ...CONSOLE,
   ...REQUIREMENTS,
   ...NESTED,
   ...WITHOUT_NESTED,

@@ -1,5 +1,6 @@
 // What the suite faces, by what GetHost says of it, and what rows can need of it. Read by every table.
 
+import { endpointText, parseTarget } from '../../lib/api/endpoint.js';
 import type { NestedFormat } from '../../lib/nested/layout.js';
 import type { Host__Output } from '../../protos/gen/vcpud/v1/Host.js';
 
@@ -10,6 +11,8 @@ export interface Facing {
   readonly format: NestedFormat | undefined;
   /** Whether guests run: there is a kernel behind it. */
   readonly runsGuests: boolean;
+  /** How the endpoint's vcpud reaches itself; undefined where that is not known: a Unix socket is on its own host. */
+  readonly itself: string | undefined;
   /** Of the rules on which kernels differ, those that this one has. */
   readonly enforced: ReadonlySet<string>;
 }
@@ -42,6 +45,9 @@ export const withCapability =
       ? undefined
       : `the host's KVM lacks ${name}`;
 
+export const reachingItself: Need = ({ itself }) =>
+  itself === undefined ? 'only by a Unix socket, by which the vcpud reaches itself' : undefined;
+
 /** For what no call can bring about. */
 export const never =
   (why: string): Need =>
@@ -53,12 +59,14 @@ const FORMATS: Readonly<Record<string, NestedFormat>> = {
   NESTED_STATE_FORMAT_VMX: 'VMX',
 };
 
-/** Reads GetHost's answer. */
-export function facingOf(host: Host__Output): Facing {
+/** Reads GetHost's answer, of the vcpud at the endpoint. */
+export function facingOf(host: Host__Output, endpoint: string): Facing {
+  const where = parseTarget(endpoint);
   return {
     host,
     format: host.nested?.enabled === true ? FORMATS[host.nested.format] : undefined,
     runsGuests: !host.drivers.includes('DRIVER_MODEL'),
+    itself: where.kind === 'unix' ? endpointText(where) : undefined,
     enforced: new Set(host.enforcedRules),
   };
 }

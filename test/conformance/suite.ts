@@ -75,10 +75,10 @@ function obstacle({ needs = [] }: Row, facing: Facing): string | undefined {
   return undefined;
 }
 
-async function facingAt(client: VcpudClient): Promise<Facing> {
+async function facingAt(client: VcpudClient, endpoint: string): Promise<Facing> {
   const { host } = await client.host.GetHost({});
   if (host === null) throw new Error('GetHost answers without a host');
-  return facingOf(host);
+  return facingOf(host, endpoint);
 }
 
 export interface ListedRow {
@@ -91,7 +91,7 @@ export interface ListedRow {
 export async function listRows(connection: Connection): Promise<readonly ListedRow[]> {
   const client = new VcpudClient(connection.endpoint, connection);
   try {
-    const facing = await facingAt(client);
+    const facing = await facingAt(client, connection.endpoint);
     return ROWS.map((row) => ({ group: row.group, name: row.name, obstacle: obstacle(row, facing) }));
   } finally {
     client.close();
@@ -103,7 +103,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const client = new VcpudClient(options.endpoint, options);
   const wire = new Wire(options);
   try {
-    const facing = await facingAt(client);
+    const facing = await facingAt(client, options.endpoint);
     const ground = new Ground(facing, client, wire);
     const run = new Run(ground, options);
     const left: string[] = [];

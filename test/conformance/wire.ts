@@ -1,6 +1,7 @@
 // Any rpc of the API by its name, the way a program in another language might call it: with whatever messages, with
 // bytes that are no message, with a deadline, cancelled at any moment. And what an answer is in one line of words.
 
+import type { Readable } from 'node:stream';
 import {
   Client,
   type ClientUnaryCall,
@@ -28,9 +29,9 @@ const SERVICES: Readonly<Record<string, ServiceDefinition>> = {
   HostService: api.HostService.service,
   VmService: api.VmService.service,
   MemoryService: api.MemoryService.service,
-  MigrationService: api.MigrationService.service,
   VcpuService: api.VcpuService.service,
   NestedStateService: api.NestedStateService.service,
+  MigrationService: api.MigrationService.service,
 };
 
 /** Every rpc of every service. */
@@ -134,10 +135,7 @@ export class Wire {
       if (requestStream && responseStream) {
         const call = this.client.makeBidiStreamRequest(path, serialize, deserialize, new Metadata(), options);
         cancel = () => call.cancel();
-        const messages: unknown[] = [];
-        call.on('data', (message: unknown) => messages.push(message));
-        call.once('error', reject);
-        call.once('end', () => resolve(messages));
+        collect(call, resolve, reject);
         for (const request of requests) call.write(request);
         call.end();
       } else if (requestStream) {
@@ -163,10 +161,7 @@ export class Wire {
           options,
         );
         cancel = () => call.cancel();
-        const messages: unknown[] = [];
-        call.on('data', (message: unknown) => messages.push(message));
-        call.once('error', reject);
-        call.once('end', () => resolve(messages));
+        collect(call, resolve, reject);
       } else {
         const call: ClientUnaryCall = this.client.makeUnaryRequest(
           path,
@@ -183,6 +178,18 @@ export class Wire {
     answer.catch(() => undefined); // whoever awaits it hears of it; one that is given up is heard by nobody
     return { answer, cancel: () => cancel() };
   }
+}
+
+/** All messages of a stream, at its end. */
+function collect(
+  call: Readable,
+  resolve: (messages: readonly unknown[]) => void,
+  reject: (error: Error) => void,
+): void {
+  const messages: unknown[] = [];
+  call.on('data', (message: unknown) => messages.push(message));
+  call.once('error', reject);
+  call.once('end', () => resolve(messages));
 }
 
 export interface Refusal extends ErrorInfo {

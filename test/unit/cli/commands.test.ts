@@ -66,6 +66,14 @@ async function* stuck(...messages: object[]): AsyncGenerator<object> {
   await new Promise(() => undefined);
 }
 
+/** Rpcs that no example of a command reaches, and why. */
+const NOT_IN_EXAMPLES: Readonly<Record<string, string>> = {
+  'MigrationService/PrepareVm':
+    'a migration is led whole, between two real vcpuds: its token is worth nothing alone',
+  'MigrationService/SendVm': 'the same: a stream of commands, each chosen by what the one before answered',
+  'MigrationService/ReceiveVm': 'between vcpuds: asked of a destination by a source',
+};
+
 /** Every command of every group: "vm create" and so on. */
 async function commandNames(): Promise<string[][]> {
   const names: string[][] = [];
@@ -76,14 +84,6 @@ async function commandNames(): Promise<string[][]> {
   }
   return names;
 }
-
-/** Rpcs that no example calls on a fake, and why. */
-const WITHOUT_EXAMPLE: Readonly<Record<string, string>> = {
-  'MigrationService/PrepareVm': 'part of a migration, between two real vcpuds',
-  'MigrationService/ReceiveVm': 'spoken by one vcpud to another',
-  'MigrationService/ResolveMigration': 'part of a migration, between two real vcpuds',
-  'MigrationService/SendVm': 'part of a migration, between two real vcpuds',
-};
 
 describe('help', () => {
   test('every command has examples; they work, and together they reach every rpc of the API', async () => {
@@ -112,9 +112,9 @@ describe('help', () => {
         const { status, err } = await ctl(words, { stdin: [Buffer.from('input')] });
         expect([line, status, err]).toEqual([line, 0, '']);
       }
-      const called = new Set(vcpud.calls.map(({ rpc }) => rpc));
-      const uncalled = RPCS.filter((rpc) => !called.has(rpc));
-      expect(uncalled.toSorted()).toEqual(Object.keys(WITHOUT_EXAMPLE).toSorted());
+      const reached = new Set([...vcpud.calls.map(({ rpc }) => rpc), ...Object.keys(NOT_IN_EXAMPLES)]);
+      expect([...reached].sort()).toEqual([...RPCS].sort());
+      expect(vcpud.calls.filter(({ rpc }) => rpc in NOT_IN_EXAMPLES)).toEqual([]);
     } finally {
       process.chdir(before);
     }

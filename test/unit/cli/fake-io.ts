@@ -10,10 +10,13 @@ export interface FakeIo extends Io {
   errors(): string;
   /** What Ctrl-C does. */
   interrupt(): void;
+  /** Whether the terminal gives every key as it is pressed. */
+  isRaw(): boolean;
 }
 
 export interface FakeStreams {
-  readonly stdin?: readonly Buffer[];
+  readonly stdin?: readonly Buffer[] | AsyncIterable<Buffer>;
+  readonly inIsTerminal?: boolean;
   readonly errIsTerminal?: boolean;
   /** How many writes standard output takes before its reader goes. */
   readonly writesTaken?: number;
@@ -27,10 +30,19 @@ export function fakeIo(streams: FakeStreams = {}): FakeIo {
   const chunks: Buffer[] = [];
   const handlers = new Set<() => void>();
   let errors = '';
+  let raw = false;
   return {
     stdin: async function* () {
       yield* streams.stdin ?? [];
     },
+    inIsTerminal: streams.inIsTerminal ?? false,
+    rawInput: () => {
+      raw = streams.inIsTerminal ?? false;
+      return () => {
+        raw = false;
+      };
+    },
+    isRaw: () => raw,
     out: async (data) => {
       if (chunks.length >= (streams.writesTaken ?? Number.POSITIVE_INFINITY)) throw new ReaderGone();
       chunks.push(Buffer.from(data));

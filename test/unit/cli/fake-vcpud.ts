@@ -100,7 +100,11 @@ function implementation(service: ServiceDefinition, answer: Respond): UntypedSer
       reply(answer(rpc, [request]), callback);
     const clientStream: handleClientStreamingCall<object, object> = async (call, callback) => {
       const requests: object[] = [];
-      for await (const request of call) requests.push(request as object);
+      try {
+        for await (const request of call) requests.push(request as object);
+      } catch {
+        return; // the client went away
+      }
       reply(answer(rpc, requests), callback);
     };
     const serverStream: handleServerStreamingCall<object, object> = async (call) => {
@@ -240,8 +244,11 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   'VmService/DeleteVm': () => ({}),
   'VmService/RunVm': () => ({ vm: { ...WEB, runState: 'VM_RUN_STATE_RUNNING' } }),
   'VmService/PauseVm': () => ({ vm: WEB }),
-  'VmService/WriteConsole': () => ({ writtenBytes: '5' }),
   'VmService/WatchVm': () => stream({ eventTime: TIME, vm: WEB }, { eventTime: TIME, deleted: {} }),
+  'VmService/WriteConsole': (requests) => ({
+    writtenBytes: requests.reduce((sum, piece) => sum + (piece as { data: Buffer }).data.length, 0),
+  }),
+  'MigrationService/ResolveMigration': () => ({}),
   'VmService/GetVmState': () => ({
     state: { vcpus: [vcpuState()], clock: Buffer.alloc(SIZE.clock) },
     ...STOP,

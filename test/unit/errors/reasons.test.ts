@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { REASONS } from '../../../lib/errors/vcpud-error.js';
 import { RULES } from '../../../lib/nested/rules.js';
+import { RPCS } from '../../conformance/wire.js';
 import { errorTables } from '../../harness/error-tables.js';
-import { RPCS } from '../../harness/rpc.js';
 
 /** Reasons that are in no rpc's table, and why. */
 const NOT_OF_CALLS: Readonly<Record<string, string>> = {

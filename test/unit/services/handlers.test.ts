@@ -29,8 +29,8 @@ import type {
 import type { WriteMemoryRequest__Output } from '../../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse } from '../../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
 import { clientStream, type Push, pushStream, serverStream, unary } from '../../../services/handlers.js';
+import { Wire as RpcWire, rpcOf } from '../../conformance/wire.js';
 import { eventually } from '../../harness/eventually.js';
-import { RpcClient, rpcOf } from '../../harness/rpc.js';
 import { serveOnWire, type Wire } from '../../harness/wire.js';
 
 /** The functions behind the four kinds of handler; each test gives those that it needs. */
@@ -98,7 +98,7 @@ async function callKind(wire: Wire, kind: keyof Functions): Promise<ServiceError
     pushStream: 'WatchVm',
     clientStream: 'WriteMemory',
   };
-  const client = new RpcClient(wire.target);
+  const client = new RpcWire({ endpoint: wire.target, tls: undefined, timeoutMs: 60_000 });
   ends.push(() => client.close());
   return errorOf(client.call(rpcOf(rpcs[kind]), [{ name: 'vms/a' }]));
 }

@@ -246,7 +246,7 @@ describe('what a destination refuses', () => {
 
   test('pages and runs that do not fit together', async () => {
     expect(await received({ pages: { firstPages: [1], pageCounts: [2], data: page } })).toBe(
-      'FIELD_REQUIRED',
+      'PAGES_MALFORMED',
     );
   });
 

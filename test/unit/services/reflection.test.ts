@@ -8,7 +8,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { expect, test } from 'vitest';
 import { reflectedApi } from '../../../services/reflection.js';
-import { RPCS } from '../../harness/rpc.js';
+import { RPCS } from '../../conformance/wire.js';
 
 test('every rpc is found by it, with all that its messages are made of', async () => {
   const server = new Server();

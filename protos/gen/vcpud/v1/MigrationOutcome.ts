@@ -9,7 +9,8 @@ export const MigrationOutcome = {
    */
   MIGRATION_OUTCOME_UNSPECIFIED: 'MIGRATION_OUTCOME_UNSPECIFIED',
   /**
-   * At a source whose phase is HANDED_OVER or MOVED: the guest goes on here. For one who knows that it doesn't at the destination.
+   * At a source whose phase is HANDED_OVER or MOVED: the guest goes on here; one that was paused stays paused. For one who knows that it
+   * doesn't at the destination.
    */
   MIGRATION_OUTCOME_RUN_HERE: 'MIGRATION_OUTCOME_RUN_HERE',
   /**
@@ -28,7 +29,8 @@ export type MigrationOutcome =
   | 'MIGRATION_OUTCOME_UNSPECIFIED'
   | 0
   /**
-   * At a source whose phase is HANDED_OVER or MOVED: the guest goes on here. For one who knows that it doesn't at the destination.
+   * At a source whose phase is HANDED_OVER or MOVED: the guest goes on here; one that was paused stays paused. For one who knows that it
+   * doesn't at the destination.
    */
   | 'MIGRATION_OUTCOME_RUN_HERE'
   | 1

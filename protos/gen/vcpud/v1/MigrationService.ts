@@ -23,7 +23,8 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | the VM's shape is none |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -39,7 +40,8 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | the VM's shape is none |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -57,14 +59,16 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, PAGES_MALFORMED, FIELD_REQUIRED | a message is malformed |
+   * | INVALID_ARGUMENT | MESSAGE_OUT_OF_PLACE | a message comes before the one that begins, or that one comes again |
    * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
    * | OUT_OF_RANGE | MEMORY_RANGE_NOT_BACKED | pages that the VM has no memory for |
    * | DATA_LOSS | CHECKSUM_WRONG | memory arrived otherwise than it was sent |
-   * | DATA_LOSS | NESTED_STATE_NOT_HELD, STATE_NOT_HELD | the state reads back otherwise than it was sent |
+   * | DATA_LOSS | STATE_NOT_HELD | the state reads back otherwise than it was sent |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | a message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | the kernel refused (errno in metadata), or a bug in vcpud |
@@ -78,14 +82,16 @@ export interface MigrationServiceClient extends grpc.Client {
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, PAGES_MALFORMED, FIELD_REQUIRED | a message is malformed |
+   * | INVALID_ARGUMENT | MESSAGE_OUT_OF_PLACE | a message comes before the one that begins, or that one comes again |
    * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
    * | OUT_OF_RANGE | MEMORY_RANGE_NOT_BACKED | pages that the VM has no memory for |
    * | DATA_LOSS | CHECKSUM_WRONG | memory arrived otherwise than it was sent |
-   * | DATA_LOSS | NESTED_STATE_NOT_HELD, STATE_NOT_HELD | the state reads back otherwise than it was sent |
+   * | DATA_LOSS | STATE_NOT_HELD | the state reads back otherwise than it was sent |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | a message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | the kernel refused (errno in metadata), or a bug in vcpud |
@@ -133,15 +139,18 @@ export interface MigrationServiceClient extends grpc.Client {
   /**
    * SendVm, asked of the source, sends a VM to where it was prepared. The first message starts, each further one is a command, and
    * each is answered when it is done: a round copies what was written since the round before (the first one: all memory), the
-   * switch stops the guest, sends what is left and every vCPU's state, and answers when the guest runs at the destination. A stream
+   * switch stops the guest, sends what is left (all memory where there was no round) and every vCPU's state, and answers when the
+   * guest runs at the destination. A VM that is paused is paused there too. A stream
    * that ends or is cancelled before the switch ends the sending: the guest is untouched, and what the destination had is deleted.
    * Once the switch has begun it is finished, whether the caller is there or not.
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, DESTINATION_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, ENDPOINT_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | MESSAGE_OUT_OF_PLACE | a command comes before the start, or a second start |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
+   * | FAILED_PRECONDITION | IDENTITY_REQUIRED | the destination is on another host, and this vcpud serves without mutual TLS |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
    * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the switch; the guest is here as before |
    * | ABORTED | MIGRATION_IN_DOUBT | the destination went away during the switch: the guest is stopped here, and may run there. ResolveMigration says what is to be |
@@ -154,15 +163,18 @@ export interface MigrationServiceClient extends grpc.Client {
   /**
    * SendVm, asked of the source, sends a VM to where it was prepared. The first message starts, each further one is a command, and
    * each is answered when it is done: a round copies what was written since the round before (the first one: all memory), the
-   * switch stops the guest, sends what is left and every vCPU's state, and answers when the guest runs at the destination. A stream
+   * switch stops the guest, sends what is left (all memory where there was no round) and every vCPU's state, and answers when the
+   * guest runs at the destination. A VM that is paused is paused there too. A stream
    * that ends or is cancelled before the switch ends the sending: the guest is untouched, and what the destination had is deleted.
    * Once the switch has begun it is finished, whether the caller is there or not.
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, DESTINATION_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, ENDPOINT_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | MESSAGE_OUT_OF_PLACE | a command comes before the start, or a second start |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
+   * | FAILED_PRECONDITION | IDENTITY_REQUIRED | the destination is on another host, and this vcpud serves without mutual TLS |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
    * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the switch; the guest is here as before |
    * | ABORTED | MIGRATION_IN_DOUBT | the destination went away during the switch: the guest is stopped here, and may run there. ResolveMigration says what is to be |
@@ -187,7 +199,8 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED, VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VM_ID_MALFORMED, MIGRATION_ID_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | VCPU_COUNT_OUT_OF_RANGE, MEMORY_REGION_INVALID, DEVICES_INVALID | the VM's shape is none |
    * | ALREADY_EXISTS | VM_EXISTS | there is a VM of this id |
    * | RESOURCE_EXHAUSTED | HOST_RESOURCES | the host has no more memory, threads or file descriptors for it; nothing is left of it |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
@@ -202,14 +215,16 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, FIELD_REQUIRED | a message is malformed |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, PAGES_MALFORMED, FIELD_REQUIRED | a message is malformed |
+   * | INVALID_ARGUMENT | MESSAGE_OUT_OF_PLACE | a message comes before the one that begins, or that one comes again |
    * | INVALID_ARGUMENT | STATE_SIZE_WRONG, KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the state can't be set here |
    * | INVALID_ARGUMENT | one of the rules in docs/errors.md, such as SVM_ASID_ZERO | a nested state breaks a rule of the kernel's |
+   * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | NOT_PREPARED | the VM was not prepared for this migration, or receives already |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS, NESTED_NOT_SUPPORTED | the state is of a VM of another shape, or of a host with nested state |
    * | OUT_OF_RANGE | MEMORY_RANGE_NOT_BACKED | pages that the VM has no memory for |
    * | DATA_LOSS | CHECKSUM_WRONG | memory arrived otherwise than it was sent |
-   * | DATA_LOSS | NESTED_STATE_NOT_HELD, STATE_NOT_HELD | the state reads back otherwise than it was sent |
+   * | DATA_LOSS | STATE_NOT_HELD | the state reads back otherwise than it was sent |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | a message is larger than the server takes (4 MiB) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | the kernel refused (errno in metadata), or a bug in vcpud |
@@ -235,15 +250,18 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
   /**
    * SendVm, asked of the source, sends a VM to where it was prepared. The first message starts, each further one is a command, and
    * each is answered when it is done: a round copies what was written since the round before (the first one: all memory), the
-   * switch stops the guest, sends what is left and every vCPU's state, and answers when the guest runs at the destination. A stream
+   * switch stops the guest, sends what is left (all memory where there was no round) and every vCPU's state, and answers when the
+   * guest runs at the destination. A VM that is paused is paused there too. A stream
    * that ends or is cancelled before the switch ends the sending: the guest is untouched, and what the destination had is deleted.
    * Once the switch has begun it is finished, whether the caller is there or not.
    * 
    * | code | reason | when |
    * |---|---|---|
-   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, DESTINATION_MALFORMED, FIELD_REQUIRED | a field is malformed or missing, or a command comes before the start |
+   * | INVALID_ARGUMENT | NAME_MALFORMED, MIGRATION_ID_MALFORMED, ENDPOINT_MALFORMED, FIELD_REQUIRED | a field is malformed or missing |
+   * | INVALID_ARGUMENT | MESSAGE_OUT_OF_PLACE | a command comes before the start, or a second start |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
+   * | FAILED_PRECONDITION | IDENTITY_REQUIRED | the destination is on another host, and this vcpud serves without mutual TLS |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
    * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the switch; the guest is here as before |
    * | ABORTED | MIGRATION_IN_DOUBT | the destination went away during the switch: the guest is stopped here, and may run there. ResolveMigration says what is to be |

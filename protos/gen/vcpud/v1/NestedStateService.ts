@@ -95,6 +95,7 @@ export interface NestedStateServiceClient extends grpc.Client {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm}/vcpus/{index} |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed: what the vCPU holds is in metadata "vcpu_holds" |
    */
@@ -111,6 +112,7 @@ export interface NestedStateServiceClient extends grpc.Client {
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm}/vcpus/{index} |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed: what the vCPU holds is in metadata "vcpu_holds" |
    */
@@ -133,6 +135,7 @@ export interface NestedStateServiceClient extends grpc.Client {
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the host's KVM has no nested state |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | INVALID_ARGUMENT | KERNEL_REJECTED | the kernel refused for a reason that no rule explains; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
@@ -157,6 +160,7 @@ export interface NestedStateServiceClient extends grpc.Client {
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the host's KVM has no nested state |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | INVALID_ARGUMENT | KERNEL_REJECTED | the kernel refused for a reason that no rule explains; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
@@ -254,6 +258,7 @@ export interface NestedStateServiceHandlers extends grpc.UntypedServiceImplement
    * |---|---|---|
    * | INVALID_ARGUMENT | NAME_MALFORMED | name isn't vms/{vm}/vcpus/{index} |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | an ioctl failed: what the vCPU holds is in metadata "vcpu_holds" |
    */
@@ -273,6 +278,7 @@ export interface NestedStateServiceHandlers extends grpc.UntypedServiceImplement
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the host's KVM has no nested state |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | INVALID_ARGUMENT | KERNEL_REJECTED | the kernel refused for a reason that no rule explains; errno or return value in metadata |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the state, but reads back another; fields in metadata |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |

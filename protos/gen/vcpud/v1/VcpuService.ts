@@ -112,6 +112,7 @@ export interface VcpuServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the nested state, but reads back another |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
@@ -133,6 +134,7 @@ export interface VcpuServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the nested state, but reads back another |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |
@@ -197,6 +199,7 @@ export interface VcpuServiceHandlers extends grpc.UntypedServiceImplementation {
    * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND, VCPU_NOT_FOUND | there is no such VM or vCPU |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took the nested state, but reads back another |
    * | RESOURCE_EXHAUSTED | MESSAGE_TOO_LARGE | the message is larger than the server takes (4 MiB) |

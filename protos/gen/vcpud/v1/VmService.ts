@@ -284,6 +284,7 @@ export interface VmServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took a nested state, but reads back another |
@@ -306,6 +307,7 @@ export interface VmServiceClient extends grpc.Client {
    * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took a nested state, but reads back another |
@@ -501,6 +503,7 @@ export interface VmServiceHandlers extends grpc.UntypedServiceImplementation {
    * | INVALID_ARGUMENT | KERNEL_REFUSED_STATE, KERNEL_REJECTED, MSR_REFUSED | the kernel refused a part; which, and errno, in metadata |
    * | NOT_FOUND | VM_NOT_FOUND | there is no such VM |
    * | FAILED_PRECONDITION | VM_RUNNING | the VM isn't paused |
+   * | FAILED_PRECONDITION | VM_MIGRATING | the VM waits for its state, or may run elsewhere (its phase in metadata) |
    * | FAILED_PRECONDITION | VM_SHAPE_DIFFERS | the VM has another number of vCPUs or other devices |
    * | FAILED_PRECONDITION | NESTED_NOT_SUPPORTED | the state has a nested part, the host's KVM has none |
    * | DATA_LOSS | NESTED_STATE_NOT_HELD | the kernel took a nested state, but reads back another |
