@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   python.close();
   await Promise.all([intel, ...amd].map((vcpud) => vcpud.stop()));
-});
+}, MOVE_TIMEOUT_MS);
 
 const endpointOf = ({ socketPath }: VcpudProcess): string => `unix://${socketPath}`;
 const between = (from: VcpudProcess, to: VcpudProcess): string[] => [
