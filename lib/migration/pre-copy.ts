@@ -26,13 +26,13 @@ export type Decision =
 
 const PAGE_BYTES = 4096;
 /** What a switch costs beside pages: stop, states, checks, and the way there and back. */
-const FIXED_MS = 20;
+export const FIXED_MS = 20;
 /** A round that leaves less than this much less than the best before is no progress. */
-const PROGRESS = 0.9;
+export const PROGRESS = 0.9;
 /** So many rounds without progress, and the guest writes faster than the line sends. */
-const MOST_ROUNDS_WITHOUT_PROGRESS = 4;
+export const MOST_ROUNDS_WITHOUT_PROGRESS = 4;
 /** Fewer pages than this cost less than what is uncertain in a prediction. */
-const FEW_PAGES = 64;
+export const FEW_PAGES = 64;
 
 /** The rate of the fastest round that sent enough to tell, bytes a millisecond. */
 export function sendRate(rounds: readonly Round[]): number {

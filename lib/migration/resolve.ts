@@ -3,7 +3,6 @@
 
 import { type ServiceError, status } from '@grpc/grpc-js';
 import type { MigrationPhase } from '../../protos/gen/vcpud/v1/MigrationPhase.js';
-import type { Vm__Output } from '../../protos/gen/vcpud/v1/Vm.js';
 import type { VcpudClient } from '../api/client.js';
 
 export type Resolution =
@@ -30,12 +29,59 @@ export interface ResolveOptions {
   readonly destinationIsGone: boolean;
 }
 
-type Seen = { readonly kind: 'vm'; readonly vm: Vm__Output } | { readonly kind: 'none' | 'unreachable' };
+/** What a side says of the VM. One without a part in a migration has no phase, and an empty id. */
+export type Seen =
+  | { readonly kind: 'vm'; readonly id: string; readonly phase: MigrationPhase | undefined }
+  | { readonly kind: 'none' | 'unreachable' };
+
+/** What to do, at the destination first; or why that can't be told yet. */
+export type Plan =
+  | {
+      readonly kind: 'do';
+      readonly destination: 'ABANDON' | undefined;
+      readonly source: 'ABANDON' | 'RUN_HERE' | undefined;
+    }
+  | { readonly kind: 'wait'; readonly why: string };
+
+const STOPPED_HERE: ReadonlySet<MigrationPhase | undefined> = new Set([
+  'MIGRATION_PHASE_HANDED_OVER',
+  'MIGRATION_PHASE_MOVED',
+]);
+
+/** Decides. Pure; docs/compose-a-migration.md shows it as a table. */
+export function plan(here: Seen, there: Seen, destinationIsGone: boolean): Plan {
+  const stoppedHere = here.kind === 'vm' && STOPPED_HERE.has(here.phase);
+  const sameMigration = here.kind !== 'vm' || there.kind !== 'vm' || here.id === '' || here.id === there.id;
+  if (there.kind === 'vm' && there.phase === 'MIGRATION_PHASE_ARRIVED' && sameMigration) {
+    return here.kind === 'unreachable'
+      ? { kind: 'wait', why: 'the guest is at the destination; the source does not answer' }
+      : { kind: 'do', destination: undefined, source: stoppedHere ? 'ABANDON' : undefined };
+  }
+  if (here.kind === 'unreachable') {
+    return {
+      kind: 'wait',
+      why: 'the source does not answer, and the guest has not arrived at the destination',
+    };
+  }
+  if (there.kind === 'unreachable' && stoppedHere && !destinationIsGone) {
+    return {
+      kind: 'wait',
+      why: 'the destination does not answer, and the guest may run there: it stays stopped at the source',
+    };
+  }
+  return {
+    kind: 'do',
+    // Where it arrives this very moment this is refused, and said to the caller: the next try finishes.
+    destination: there.kind === 'vm' && there.id !== '' && sameMigration ? 'ABANDON' : undefined,
+    source: stoppedHere ? 'RUN_HERE' : undefined,
+  };
+}
 
 async function look(client: VcpudClient, name: string): Promise<Seen> {
   try {
     const { vm } = await client.vm.GetVm({ name });
-    return vm === null ? { kind: 'none' } : { kind: 'vm', vm };
+    if (vm === null) return { kind: 'none' };
+    return { kind: 'vm', id: vm.migration?.id ?? '', phase: vm.migration?.phase };
   } catch (error) {
     const { code } = error as ServiceError;
     if (code === status.NOT_FOUND) return { kind: 'none' };
@@ -44,14 +90,7 @@ async function look(client: VcpudClient, name: string): Promise<Seen> {
   }
 }
 
-const phaseOf = (seen: Seen): MigrationPhase | undefined =>
-  seen.kind === 'vm' ? seen.vm.migration?.phase : undefined;
-const idOf = (seen: Seen): string => (seen.kind === 'vm' ? (seen.vm.migration?.id ?? '') : '');
-const STOPPED_HERE: ReadonlySet<MigrationPhase | undefined> = new Set([
-  'MIGRATION_PHASE_HANDED_OVER',
-  'MIGRATION_PHASE_MOVED',
-]);
-const ABANDON = 'MIGRATION_OUTCOME_ABANDON';
+const idOf = (seen: Seen): string => (seen.kind === 'vm' ? seen.id : '');
 
 /** Finishes or undoes. Throws InDoubt where that can't be told yet; doing it again later is safe. */
 export async function resolveMigration(options: ResolveOptions): Promise<Resolution> {
@@ -59,36 +98,16 @@ export async function resolveMigration(options: ResolveOptions): Promise<Resolut
   const name = `vms/${vmId}`;
   const there = await look(destination, name);
   const here = await look(source, name);
-  const migrationId = idOf(here) || idOf(there);
-  const samePart =
-    here.kind !== 'vm' || there.kind !== 'vm' || idOf(here) === '' || idOf(here) === idOf(there);
-
-  if (phaseOf(there) === 'MIGRATION_PHASE_ARRIVED' && samePart) {
-    if (!STOPPED_HERE.has(phaseOf(here))) {
-      if (here.kind === 'unreachable')
-        throw new InDoubt('the guest is at the destination; the source does not answer');
-      return 'nothing';
-    }
-    await source.migration.ResolveMigration({ name, migrationId, outcome: ABANDON });
-    return 'finished';
-  }
-  if (here.kind === 'unreachable') {
-    throw new InDoubt('the source does not answer, and the guest has not arrived at the destination');
-  }
-  if (there.kind === 'unreachable' && STOPPED_HERE.has(phaseOf(here)) && !destinationIsGone) {
-    throw new InDoubt(
-      'the destination does not answer, and the guest may run there: it stays stopped at the source',
-    );
-  }
-  let ended = false;
-  if (there.kind === 'vm' && idOf(there) !== '' && samePart) {
-    // Where it arrives this very moment this is refused, and said to the caller: the next try finishes.
-    await destination.migration.ResolveMigration({ name, migrationId: idOf(there), outcome: ABANDON });
-    ended = true;
-  }
-  if (STOPPED_HERE.has(phaseOf(here))) {
-    await source.migration.ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_RUN_HERE' });
-    ended = true;
-  }
-  return ended ? 'undone' : 'nothing';
+  const planned = plan(here, there, destinationIsGone);
+  if (planned.kind === 'wait') throw new InDoubt(planned.why);
+  const end = (client: VcpudClient, seen: Seen, outcome: 'ABANDON' | 'RUN_HERE') =>
+    client.migration.ResolveMigration({
+      name,
+      migrationId: idOf(seen),
+      outcome: `MIGRATION_OUTCOME_${outcome}`,
+    });
+  if (planned.destination !== undefined) await end(destination, there, planned.destination);
+  if (planned.source !== undefined) await end(source, here, planned.source);
+  if (planned.source === 'ABANDON') return 'finished';
+  return planned.destination === undefined && planned.source === undefined ? 'nothing' : 'undone';
 }

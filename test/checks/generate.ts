@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { API_FILES } from '../../lib/api/definitions.js';
 import { compatibilityPage } from './compatibility-page.js';
+import { composePage } from './compose-page.js';
 import { errorsPage } from './errors-page.js';
 import { stateFilePage } from './state-file-page.js';
 import { statePage } from './state-page.js';
@@ -15,6 +16,7 @@ const TYPES_FOLDER = 'protos/gen';
 /** Pages by their path, with what makes them. */
 const PAGES: Readonly<Record<string, () => string>> = {
   'docs/compatibility.md': compatibilityPage,
+  'docs/compose-a-migration.md': composePage,
   'docs/errors.md': errorsPage,
   'docs/state.md': statePage,
   'docs/state-file.md': stateFilePage,

@@ -11,6 +11,8 @@
 //       root/             INTEL_PACKAGES, unpacked
 //       boot.rom          what starts the kernel there (boot-rom.ts)
 //       host-*/           the host, ready to boot (intel-host.ts)
+//     python-1/           for clients in Python (python.ts); 0.1 GB
+//       root/             PYTHON_PACKAGES, unpacked
 //     linux-guest-*/      the Linux guest's initramfs (test/guests/linux/linux-guest.ts); 6 MB
 
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -26,6 +28,7 @@ import {
   fetchBackports,
   fetchPackages,
   INTEL_PACKAGES,
+  PYTHON_PACKAGES,
   toolOutput,
 } from './packages.js';
 import { TestbedProblem } from './problem.js';
@@ -35,7 +38,7 @@ import { type Progress, secondsSince } from './progress.js';
  * Raise a part's version when its packages, its modules or what is made of them changes; older folders can be
  * deleted by hand.
  */
-const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1 } as const;
+const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1, python: 1 } as const;
 
 /** Where things are in a filled part that holds a kernel: that which every host needs, or a later kernel's. */
 export interface Cache {
@@ -73,6 +76,16 @@ export async function filledKernel(kernel: Kernel, base: Cache, progress: Progre
 /** What the Intel host needs beside it. */
 export async function filledIntelCache(base: Cache, progress: Progress): Promise<IntelCache> {
   return intelPlaces(await filled('intel', progress, (draft) => fillIntel(base, draft, progress)));
+}
+
+/** The folder that holds what clients in Python need: nothing of the other parts is fetched for it. */
+export async function filledPython(progress: Progress): Promise<{ readonly root: string }> {
+  const fill = async (draft: string) => {
+    const root = join(draft, 'root');
+    await mkdir(root);
+    await fetchPackages(PYTHON_PACKAGES, root, join(draft, 'apt'), progress);
+  };
+  return { root: join(await filled('python', progress, fill), 'root') };
 }
 
 /** A fetched program with its own loader and libraries, such as 'as' or 'objcopy': argv without arguments. */

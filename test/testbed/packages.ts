@@ -29,6 +29,16 @@ export const INTEL_PACKAGES: Packages = [
   { name: 'bochs-term', why: 'a screen that needs no X server; Bochs has no "none"' },
 ];
 
+/** What a client in Python needs: an interpreter, gRPC, and what makes stubs of the protos. */
+export const PYTHON_PACKAGES: Packages = [
+  { name: 'python3', why: 'the interpreter; packages of Debian fit no other' },
+  { name: 'python3-grpcio', why: 'gRPC' },
+  { name: 'python3-protobuf', why: 'messages' },
+  { name: 'protobuf-compiler', why: 'protoc, which makes stubs' },
+  { name: 'protobuf-compiler-grpc', why: 'its plugin for services, grpc_python_plugin' },
+  { name: 'libprotobuf-dev', why: "the protos of Google's own types, which protoc looks for" },
+];
+
 /** The suite of the machine's Debian, and the one that has what a later release has, built for it. */
 const SUITE = 'bookworm';
 const BACKPORTS = 'bookworm-backports';

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { VcpudClient } from '../../../lib/api/client.js';
 import { api } from '../../../lib/api/definitions.js';
+import { type Duplex, StreamEnded } from '../../../lib/api/duplex.js';
 import { errorInfoOf } from '../../../lib/api/error-details.js';
 import { VcpudError } from '../../../lib/errors/vcpud-error.js';
 import { KernelError } from '../../../lib/os/kernel-error.js';
@@ -21,6 +22,8 @@ import type { GetVmRequest__Output } from '../../../protos/gen/vcpud/v1/GetVmReq
 import type { GetVmResponse } from '../../../protos/gen/vcpud/v1/GetVmResponse.js';
 import type { ReadMemoryRequest__Output } from '../../../protos/gen/vcpud/v1/ReadMemoryRequest.js';
 import type { ReadMemoryResponse } from '../../../protos/gen/vcpud/v1/ReadMemoryResponse.js';
+import type { SendVmRequest, SendVmRequest__Output } from '../../../protos/gen/vcpud/v1/SendVmRequest.js';
+import type { SendVmResponse, SendVmResponse__Output } from '../../../protos/gen/vcpud/v1/SendVmResponse.js';
 import type { WatchVmRequest__Output } from '../../../protos/gen/vcpud/v1/WatchVmRequest.js';
 import type {
   WatchVmResponse,
@@ -28,7 +31,15 @@ import type {
 } from '../../../protos/gen/vcpud/v1/WatchVmResponse.js';
 import type { WriteMemoryRequest__Output } from '../../../protos/gen/vcpud/v1/WriteMemoryRequest.js';
 import type { WriteMemoryResponse } from '../../../protos/gen/vcpud/v1/WriteMemoryResponse.js';
-import { clientStream, type Push, pushStream, serverStream, unary } from '../../../services/handlers.js';
+import {
+  clientStream,
+  duplexStream,
+  type Push,
+  pushStream,
+  type Reply,
+  serverStream,
+  unary,
+} from '../../../services/handlers.js';
 import { Wire as RpcWire, rpcOf } from '../../conformance/wire.js';
 import { eventually } from '../../harness/eventually.js';
 import { serveOnWire, type Wire } from '../../harness/wire.js';
@@ -42,6 +53,9 @@ interface Functions {
     requests: AsyncIterable<WriteMemoryRequest__Output>,
   ) => Promise<WriteMemoryResponse>;
 }
+
+/** The one behind a stream in both directions. */
+type Talk = (requests: AsyncIterable<SendVmRequest__Output>, reply: Reply<SendVmResponse>) => Promise<void>;
 
 const notAsked = () => {
   throw new Error('this test does not call it');
@@ -79,6 +93,15 @@ function connect(wire: Wire): VcpudClient {
   const client = new VcpudClient(wire.target);
   ends.push(() => client.close());
   return client;
+}
+
+/** A client's stream to a handler that talks. */
+async function talking(talk: Talk): Promise<Duplex<SendVmRequest, SendVmResponse__Output>> {
+  const wire = await serveOnWire((log) => [
+    [api.MigrationService.service, { SendVm: duplexStream(log, talk) } as UntypedServiceImplementation],
+  ]);
+  ends.push(wire.stop);
+  return connect(wire).sendVm();
 }
 
 async function errorOf(call: Promise<unknown>): Promise<ServiceError> {
@@ -490,5 +513,32 @@ describe('a stream that the server takes', () => {
     expect(before).toBeLessThan(100);
     release();
     expect((await done).writtenBytes).toBe('400');
+  });
+});
+
+describe('a stream in both directions', () => {
+  test('is refused in its middle: the client, who waits for the answer and sends no more, hears why', async () => {
+    const stream = await talking(async (requests, reply) => {
+      for await (const request of requests) {
+        if (request.command === 'round') throw VcpudError.of('VM_DELETED', 'gone', { subject: 'vms/a' });
+        reply.send({ started: { memoryBytes: 1 } });
+      }
+    });
+    await stream.send({ start: {} });
+    expect((await stream.next()).started?.memoryBytes).toBe('1');
+    await stream.send({ round: {} });
+    expect(errorInfoOf(await errorOf(stream.next()))?.reason).toBe('VM_DELETED');
+  });
+
+  test('is ended by the service while the client could send more: the client has the last answer and the end', async () => {
+    const stream = await talking(async (requests, reply) => {
+      for await (const _ of requests) {
+        reply.send({ switched: { pages: 3 } });
+        return;
+      }
+    });
+    await stream.send({ switchOver: {} });
+    expect((await stream.next()).switched?.pages).toBe('3');
+    await expect(stream.next()).rejects.toBeInstanceOf(StreamEnded);
   });
 });
