@@ -88,7 +88,7 @@ module.exports = {
       name: 'vcpuctl-is-a-client',
       severity: 'error',
       from: { path: '^cli/vcpuctl' },
-      to: { path: '^(lib/(vm|os|migration)|services)/' },
+      to: { path: '^(lib/(vm|os|transfer)|services)/' },
     },
     ...LIB_FLOORS.map((folder) => ({
       name: `lib-${folder}-imports-below`,

@@ -5,7 +5,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import type { ErrorInfo } from '../../lib/api/error-details.js';
 
 /** Codes that are vcpuctl's own, beside gRPC's: no call ends with them. */
-export type OwnCode = 'USAGE' | 'CLIENT' | 'INCOMPATIBLE';
+export type OwnCode = 'USAGE' | 'CLIENT' | 'INCOMPATIBLE' | 'STAYS' | 'IN_DOUBT';
 
 interface StatusRow {
   readonly status: number;
@@ -32,6 +32,8 @@ export const EXIT_STATUSES: readonly StatusRow[] = [
     when: 'no answer within --timeout; whether it was done is not known',
   },
   { status: 7, codes: ['INCOMPATIBLE'], when: 'the host must not be given the VM: there is a blocker' },
+  { status: 8, codes: ['IN_DOUBT'], when: 'a migration broke off in its switch: migrate --resume ends it' },
+  { status: 9, codes: ['STAYS'], when: 'a migration came to nothing: the guest is at the source, as before' },
   { status: 130, codes: ['INTERRUPTED'], when: 'ended by Ctrl-C or SIGTERM' },
 ];
 

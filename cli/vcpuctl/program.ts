@@ -64,6 +64,11 @@ export const GROUPS: readonly Group[] = [
     load: async () => ({ register: (await import('./saved-vm.js')).registerFile }),
   },
   {
+    name: 'migrate',
+    summary: 'a VM to another vcpud, while its guest runs',
+    load: () => import('./migrate.js'),
+  },
+  {
     name: 'conformance',
     summary: 'ask a vcpud everything that a sound one answers in one way',
     load: () => import('./conformance.js'),

@@ -7,9 +7,11 @@ import type { Duration__Output } from '../../protos/gen/google/protobuf/Duration
 import type { SendVmResponse__Output } from '../../protos/gen/vcpud/v1/SendVmResponse.js';
 import type { VcpudClient } from '../api/client.js';
 import { type Decision, decide, type Limits, type Round } from './pre-copy.js';
+import { checkDestination, NotCompatible, type Preflight, requirementsOf } from './preflight.js';
 
 /** What a live migration does, in order, and why there. */
 export const LIVE_PHASES = [
+  ['check', 'whether the destination can take the VM is known before anything is touched'],
   ['prepare', 'a VM of the same shape waits at the destination'],
   ['connect', 'the source reaches it, shows the token, and has writes logged from here on'],
   ['pre-copy', 'memory, again and again what was written meanwhile, while the guest runs'],
@@ -18,6 +20,8 @@ export const LIVE_PHASES = [
 ] as const;
 
 export type LivePhase = (typeof LIVE_PHASES)[number][0];
+
+export type Side = 'source' | 'destination';
 
 export interface LiveOptions extends Limits {
   readonly source: VcpudClient;
@@ -28,11 +32,13 @@ export interface LiveOptions extends Limits {
   /** Whether to compare all memory before the guest goes on; its blackout grows by that. */
   readonly verifyMemory: boolean;
   readonly onEvent: (event: LiveEvent) => void;
-  /** Aborted, the migration ends; before the switch, with the guest at the source. */
+  /** Aborted before the switch, the migration ends with the guest at the source. From the switch on nothing is aborted. */
   readonly signal?: AbortSignal;
 }
 
 export type LiveEvent =
+  | { readonly kind: 'begin'; readonly phase: LivePhase }
+  | { readonly kind: 'checked'; readonly preflight: Preflight }
   | { readonly kind: 'phase'; readonly phase: LivePhase; readonly ms: number }
   | {
       readonly kind: 'progress';
@@ -72,11 +78,14 @@ export class NotConverging extends Error {
 /** A phase failed. Where the guest then is, the two vcpuds know: resolve.ts asks them. */
 export class LiveMigrationFailed extends Error {
   readonly phase: LivePhase;
+  /** The side that failed, or did not answer. */
+  readonly side: Side;
   readonly migrationId: string;
-  constructor(phase: LivePhase, migrationId: string, cause: unknown) {
+  constructor(phase: LivePhase, side: Side, migrationId: string, cause: unknown) {
     super(`${phase}: ${(cause as Error).message}`, { cause });
     this.name = 'LiveMigrationFailed';
     this.phase = phase;
+    this.side = side;
     this.migrationId = migrationId;
   }
 }
@@ -84,16 +93,21 @@ export class LiveMigrationFailed extends Error {
 const ms = (duration: Duration__Output | null | undefined): number =>
   Number(duration?.seconds ?? 0) * 1000 + (duration?.nanos ?? 0) / 1e6;
 
-/** Moves a VM while it runs. Where this returns, the guest runs at the destination and the source has no trace of it. */
+/**
+ * Moves a VM while it runs. Throws NotCompatible, NotConverging, and LiveMigrationFailed for all else: guest-after.ts says
+ * where the guest then is. Where this returns, the guest runs at the destination and the source has no trace of it.
+ */
 export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
   const { source, destination, vmId, onEvent, signal } = options;
   const name = `vms/${vmId}`;
   const migrationId = randomUUID();
   const began = performance.now();
-  let phase: LivePhase = 'prepare';
+  let phase: LivePhase = 'check';
+  let side: Side = 'source';
   const timed = async <T>(which: LivePhase, task: () => Promise<T>): Promise<T> => {
-    signal?.throwIfAborted();
     phase = which;
+    side = 'source';
+    onEvent({ kind: 'begin', phase });
     const since = performance.now();
     const result = await task();
     onEvent({ kind: 'phase', phase: which, ms: performance.now() - since });
@@ -101,12 +115,23 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
   };
   let prepared = false;
   try {
+    signal?.throwIfAborted();
+    await timed('check', async () => {
+      const requirements = await requirementsOf(source, name);
+      side = 'destination';
+      const preflight = await checkDestination(destination, requirements);
+      onEvent({ kind: 'checked', preflight });
+      if (!preflight.compatible) throw new NotCompatible(preflight);
+    });
+    signal?.throwIfAborted();
     const token = await timed('prepare', async () => {
       const { vm } = await source.vm.GetVm({ name });
+      side = 'destination';
       const answer = await destination.migration.PrepareVm({ vmId, vm, migrationId });
       prepared = true;
       return answer.token;
     });
+    signal?.throwIfAborted();
     const stream = source.sendVm();
     const cancel = () => stream.cancel();
     signal?.addEventListener('abort', cancel);
@@ -166,16 +191,17 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
           if (decision.kind === 'switch') return;
         }
       });
+      signal?.throwIfAborted();
+      // The source finishes a switch that has begun, whether it is listened to or not: better to hear how it ends.
+      signal?.removeEventListener('abort', cancel);
       const switched = await timed('switch', async () => {
         await stream.send({ switchOver: { verifyMemory: options.verifyMemory } });
         return answerTo('switched');
       });
-      signal?.removeEventListener('abort', cancel);
       prepared = false; // from here on the guest is the destination's
-      phase = 'delete';
-      const since = performance.now();
-      await source.migration.ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' });
-      onEvent({ kind: 'phase', phase, ms: performance.now() - since });
+      await timed('delete', () =>
+        source.migration.ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' }),
+      );
       return {
         migrationId,
         memoryBytes: BigInt(memoryBytes),
@@ -198,7 +224,7 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
         .ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' })
         .catch(() => undefined);
     }
-    if (error instanceof NotConverging) throw error;
-    throw new LiveMigrationFailed(phase, migrationId, error);
+    if (error instanceof NotConverging || error instanceof NotCompatible) throw error;
+    throw new LiveMigrationFailed(phase, side, migrationId, error);
   }
 }
