@@ -110,7 +110,7 @@ export class MovingLinux {
       ...options,
       source: from.client,
       destination: to.client,
-      destinationEndpoint: to.target,
+      destinationEndpoint: `unix://${to.socketPath}`,
       vmId: VM,
       bandwidth: 0,
       maxRounds: 30,
