@@ -578,7 +578,9 @@ describe('a stream in both directions', () => {
     line.hold('there');
     for (let i = 0; i < 3; i += 1) await stream.send({ round: {} });
     await stream.send({ switchOver: {} });
-    await eventually('all of it to be on its way', () => (line.heldBytes() >= 4 * (9 + 5 + 2) ? true : undefined));
+    await eventually('all of it to be on its way', () =>
+      line.heldBytes() >= 4 * (9 + 5 + 2) ? true : undefined,
+    );
     await line.deliverAndCut();
     await eventually('the server to hear of it', () => (gone() ? true : undefined));
     goOn();
