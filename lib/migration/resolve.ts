@@ -69,6 +69,12 @@ export function plan(here: Seen, there: Seen, destinationIsGone: boolean): Plan 
       why: 'the destination does not answer, and the guest may run there: it stays stopped at the source',
     };
   }
+  if (there.kind !== 'unreachable' && phaseOf(here) === 'MIGRATION_PHASE_MOVED' && !destinationIsGone) {
+    return {
+      kind: 'wait',
+      why: 'the guest went on at the destination and is not there any more, it may have moved on: it stays stopped at the source',
+    };
+  }
   return {
     kind: 'do',
     // Where it arrives this very moment this is refused, and said to the caller: the next try finishes.
@@ -90,6 +96,7 @@ async function look(client: VcpudClient, name: string): Promise<Seen> {
   }
 }
 
+const phaseOf = (seen: Seen): MigrationPhase | undefined => (seen.kind === 'vm' ? seen.phase : undefined);
 const idOf = (seen: Seen): string => (seen.kind === 'vm' ? seen.id : '');
 
 /** Finishes or undoes. Throws InDoubt where that can't be told yet; doing it again later is safe. */

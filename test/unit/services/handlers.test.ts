@@ -42,6 +42,7 @@ import {
 } from '../../../services/handlers.js';
 import { Wire as RpcWire, rpcOf } from '../../conformance/wire.js';
 import { eventually } from '../../harness/eventually.js';
+import { heldLine } from '../../harness/held-line.js';
 import { serveOnWire, type Wire } from '../../harness/wire.js';
 
 /** The functions behind the four kinds of handler; each test gives those that it needs. */
@@ -97,11 +98,15 @@ function connect(wire: Wire): VcpudClient {
 
 /** A client's stream to a handler that talks. */
 async function talking(talk: Talk): Promise<Duplex<SendVmRequest, SendVmResponse__Output>> {
+  return connect(await talkative(talk)).sendVm();
+}
+
+async function talkative(talk: Talk): Promise<Wire> {
   const wire = await serveOnWire((log) => [
     [api.MigrationService.service, { SendVm: duplexStream(log, talk) } as UntypedServiceImplementation],
   ]);
   ends.push(wire.stop);
-  return connect(wire).sendVm();
+  return wire;
 }
 
 async function errorOf(call: Promise<unknown>): Promise<ServiceError> {
@@ -540,5 +545,47 @@ describe('a stream in both directions', () => {
     await stream.send({ switchOver: {} });
     expect((await stream.next()).switched?.pages).toBe('3');
     await expect(stream.next()).rejects.toBeInstanceOf(StreamEnded);
+  });
+
+  test('is served whole though its client went away: what had arrived by then, and then the word that it is gone', async () => {
+    const served: Array<string | undefined> = [];
+    let over: unknown;
+    let gone: () => boolean = () => false;
+    let goOn: () => void = () => undefined;
+    const busy = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const wire = await talkative(async (requests, reply) => {
+      gone = () => reply.caller.gone();
+      try {
+        for await (const { command } of requests) {
+          served.push(command);
+          reply.send({ started: {} });
+          await busy;
+        }
+      } catch (error) {
+        over = error;
+      }
+    });
+    const line = await heldLine(wire.target.replace('unix:', ''));
+    ends.push(line.close);
+    const client = new VcpudClient(line.endpoint);
+    ends.push(() => client.close());
+    const stream = client.sendVm();
+    await stream.send({ start: {} });
+    await stream.next();
+    // They arrive, and the end of the line right behind, while the service is busy with the first.
+    line.hold('there');
+    for (let i = 0; i < 3; i += 1) await stream.send({ round: {} });
+    await stream.send({ switchOver: {} });
+    await eventually('all of it to be on its way', () =>
+      line.heldBytes() >= 4 * (9 + 5 + 2) ? true : undefined,
+    );
+    await line.deliverAndCut();
+    await eventually('the server to hear of it', () => (gone() ? true : undefined));
+    goOn();
+    await eventually('the service to be done', () => over);
+    expect(served).toEqual(['start', 'round', 'round', 'round', 'switchOver']);
+    expect(over).toMatchObject({ reason: 'CANCELLED' });
   });
 });

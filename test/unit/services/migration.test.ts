@@ -4,17 +4,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { ServiceError } from '@grpc/grpc-js';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VcpudClient } from '../../../lib/api/client.js';
 import { api } from '../../../lib/api/definitions.js';
+import type { Duplex } from '../../../lib/api/duplex.js';
 import { errorInfoOf } from '../../../lib/api/error-details.js';
 import { type ModelVendor, modelDriver } from '../../../lib/kvm/model/model-driver.js';
 import { type LiveOptions, migrateLive } from '../../../lib/migration/live.js';
 import { InDoubt, resolveMigration } from '../../../lib/migration/resolve.js';
 import type { ReceiveVmRequest } from '../../../protos/gen/vcpud/v1/ReceiveVmRequest.js';
+import type { SendVmRequest } from '../../../protos/gen/vcpud/v1/SendVmRequest.js';
+import type { SendVmResponse__Output } from '../../../protos/gen/vcpud/v1/SendVmResponse.js';
 import { type RunningServer, startServer } from '../../../services/server.js';
+import { type HeldLine, heldLine } from '../../harness/held-line.js';
 import { vcpuctl } from '../cli/fake-io.js';
 
 const NAME = 'vms/web';
@@ -28,18 +33,20 @@ const REGIONS = [
 interface Side {
   readonly server: RunningServer;
   readonly endpoint: string;
+  readonly socketPath: string;
   readonly client: VcpudClient;
 }
 
 let folder: string;
 let sides: Side[];
+let lines: HeldLine[];
 
 async function side(name: string, vendor: ModelVendor): Promise<Side> {
   const address = join(folder, `${name}.sock`);
   const listening = { endpoints: [{ kind: 'unix', address } as const], tls: undefined };
   const server = await startServer(modelDriver(vendor), listening, pino({ level: 'silent' }));
   const endpoint = `unix://${address}`;
-  const made = { server, endpoint, client: new VcpudClient(endpoint) };
+  const made = { server, endpoint, socketPath: address, client: new VcpudClient(endpoint) };
   sides.push(made);
   return made;
 }
@@ -47,9 +54,11 @@ async function side(name: string, vendor: ModelVendor): Promise<Side> {
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vcpud-migration-'));
   sides = [];
+  lines = [];
 });
 
 afterEach(async () => {
+  for (const line of lines) await line.close();
   for (const { client, server } of sides) {
     client.close();
     await server.stop(0);
@@ -114,6 +123,29 @@ const reasonOf = (call: Promise<unknown>): Promise<string> =>
     () => 'OK',
     (error: ServiceError) => errorInfoOf(error)?.reason ?? error.message,
   );
+
+type Leading = Duplex<SendVmRequest, SendVmResponse__Output>;
+
+/** A VM at the source, one that waits for it at the destination, and the stream that leads it there, over a line. */
+async function started(): Promise<{ from: Side; to: Side; line: HeldLine; leading: Leading; token: string }> {
+  const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
+  await web(from);
+  const { vm } = await from.client.vm.GetVm({ name: NAME });
+  const { token } = await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
+  const line = await heldLine(to.socketPath);
+  lines.push(line);
+  const leading = from.client.sendVm();
+  await leading.send({ start: { name: NAME, migrationId: ID, destination: line.endpoint, token } });
+  expect((await leading.next()).started).toBeTruthy();
+  return { from, to, line, leading, token };
+}
+
+const resolveAt = ({ client }: Side, outcome: 'RUN_HERE' | 'ABANDON') =>
+  client.migration.ResolveMigration({
+    name: NAME,
+    migrationId: ID,
+    outcome: `MIGRATION_OUTCOME_${outcome}`,
+  });
 
 describe.each(['amd', 'intel'] as const)('between two %s hosts', (vendor) => {
   test('a VM arrives whole, is the destination’s, and leaves nothing behind', async () => {
@@ -264,88 +296,266 @@ describe('who may do what', () => {
   });
 });
 
-describe('what a destination refuses', () => {
-  /** Sends messages to a prepared VM; gives the reason of the end. */
-  async function received(...messages: ReceiveVmRequest[]): Promise<string> {
-    const to = await side('to', 'amd');
-    const shape = { vcpuCount: 1, memoryRegions: REGIONS };
-    const { token } = await to.client.migration.PrepareVm({ vmId: 'web', vm: shape, migrationId: ID });
-    const stream = to.client.receiveVm();
-    const { requestSerialize } = api.MigrationService.service.ReceiveVm;
-    for (const message of [{ begin: { name: NAME, migrationId: ID, token } }, ...messages])
-      await stream.send(requestSerialize(message));
-    await stream.next(); // ready
-    const reason = await reasonOf(stream.next());
+describe('a source', () => {
+  test('that is told to switch without a round sends all memory then', async () => {
+    const { from, to, leading } = await started();
+    const before = await memoryOf(from);
+    await leading.send({ switchOver: { verifyMemory: true } });
+    const { switched } = await leading.next();
+    expect(switched).toMatchObject({ pages: '7', verifiedRanges: 2 });
+    expect((await memoryOf(to)).equals(before)).toBe(true);
+    // The stream ends well: its client is not left waiting.
+    await expect(leading.next()).rejects.toThrow('ended without an answer');
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_MOVED');
+  });
+
+  test('sends in each further round what was written since, and in the switch the rest', async () => {
+    const { from, to, leading } = await started();
+    const write = (gpa: number) => from.client.writeMemory([{ name: NAME, gpa, data: Buffer.alloc(1, gpa) }]);
+    await leading.send({ round: {} });
+    expect((await leading.next()).roundDone).toMatchObject({ round: 1, pages: '7', dirtyPages: '0' });
+    await write(0x1001);
+    await write(0x1002);
+    await leading.send({ round: {} });
+    expect((await leading.next()).roundDone).toMatchObject({ round: 2, pages: '1', zeroPages: '0' });
+    await write(0x2003);
+    const before = await memoryOf(from);
+    await leading.send({ switchOver: { verifyMemory: true } });
+    expect((await leading.next()).switched).toMatchObject({ pages: '1' });
+    expect((await memoryOf(to)).equals(before)).toBe(true);
+  });
+
+  test('whose VM is deleted between two rounds says so, and the destination has nothing of it', async () => {
+    const { from, to, leading } = await started();
+    await from.client.vm.DeleteVm({ name: NAME });
+    await leading.send({ round: {} });
+    expect(await reasonOf(leading.next())).toBe('VM_DELETED');
     await expect.poll(() => names(to)).toEqual([]);
-    return reason;
-  }
-
-  const page = Buffer.alloc(4096, 1);
-
-  test('memory that arrives otherwise than it was sent', async () => {
-    const pages = { firstPages: [1], pageCounts: [1], crc32: 1, data: page };
-    expect(await received({ pages })).toBe('CHECKSUM_WRONG');
   });
 
-  test('pages and runs that do not fit together', async () => {
-    expect(await received({ pages: { firstPages: [1], pageCounts: [2], data: page } })).toBe(
-      'PAGES_MALFORMED',
+  test('that is told of a VM deleted at the destination keeps its own', async () => {
+    const { from, to, leading } = await started();
+    await to.client.vm.DeleteVm({ name: NAME });
+    await leading.send({ round: {} });
+    const error = await leading.next().then(
+      () => undefined,
+      (thrown: ServiceError) => errorInfoOf(thrown),
     );
+    expect(error).toMatchObject({
+      reason: 'DESTINATION_REFUSED',
+      metadata: { destination_reason: 'VM_DELETED' },
+    });
+    await expect.poll(() => phaseAt(from)).toBeUndefined();
   });
 
-  test('pages where the VM has no memory', async () => {
-    const pages = { zeroFirstPages: [0x8000_0000], zeroPageCounts: [1] };
-    expect(await received({ pages })).toBe('MEMORY_RANGE_NOT_BACKED');
+  test('that is ending begins no migration', async () => {
+    const from = await side('from', 'amd');
+    await web(from);
+    const leading = from.client.sendVm();
+    from.server.vms.beginEnding();
+    await leading.send({ start: { name: NAME, migrationId: ID, destination: 'unix:///nowhere.sock' } });
+    expect(await reasonOf(leading.next())).toBe('SHUTTING_DOWN');
+    expect(
+      await reasonOf(
+        from.client.migration.PrepareVm({ vmId: 'other', vm: { memoryRegions: REGIONS }, migrationId: ID }),
+      ),
+    ).toBe('SHUTTING_DOWN');
   });
 
-  test('a commit without a state, and one of another shape', async () => {
-    expect(await received({ commit: { run: false } })).toBe('FIELD_REQUIRED');
-  });
-
-  test('a state of another shape', async () => {
-    const state = { vcpus: [{}, {}], clock: Buffer.alloc(48) };
-    expect(await received({ commit: { state } })).toBe('VM_SHAPE_DIFFERS');
+  test('that serves without TLS does not speak to another host', async () => {
+    const from = await side('from', 'amd');
+    await web(from);
+    const leading = from.client.sendVm();
+    await leading.send({ start: { name: NAME, migrationId: ID, destination: 'tcp://192.0.2.1:7000' } });
+    expect(await reasonOf(leading.next())).toBe('IDENTITY_REQUIRED');
+    expect(await phaseAt(from)).toBeUndefined();
   });
 });
 
-describe('what a broken switch leaves', () => {
-  /** A source whose commit got no answer: the destination is a vcpud that ends when it sees one. */
-  async function inDoubt(): Promise<{ from: Side; to: Side }> {
-    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
-    await web(from);
-    const { vm } = await from.client.vm.GetVm({ name: NAME });
-    const { token } = await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
-    const stream = from.client.sendVm();
-    await stream.send({ start: { name: NAME, migrationId: ID, destination: to.endpoint, token } });
-    await stream.next();
-    // All memory is hashed for the switch: time enough for the destination to end in its middle.
-    await stream.send({ switchOver: { verifyMemory: true } });
-    await expect.poll(() => phaseAt(from), { interval: 1 }).toBe('MIGRATION_PHASE_HANDED_OVER');
-    await to.server.stop(0);
-    expect(['MIGRATION_IN_DOUBT', 'DESTINATION_REFUSED']).toContain(await reasonOf(stream.next()));
-    return { from, to };
-  }
+describe('a destination', () => {
+  const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 
-  test('the source goes on only when the destination is known to be gone', async () => {
-    const { from, to } = await inDoubt();
-    const resolve = (destinationIsGone: boolean) =>
-      resolveMigration({ source: from.client, destination: to.client, vmId: 'web', destinationIsGone });
-    if ((await phaseAt(from)) === undefined) return; // the destination said no in time: nothing is in doubt
-    await expect(resolve(false)).rejects.toThrow(InDoubt);
-    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
-    expect(await resolve(true)).toBe('undone');
-    expect(await phaseAt(from)).toBeUndefined();
-    expect(await resolve(true)).toBe('nothing');
+  test('lets nobody in who has the token, while it receives', async () => {
+    const { to, leading, token } = await started();
+    const second = to.client.receiveVm();
+    await second.send(requestSerialize({ begin: { name: NAME, migrationId: ID, token } }));
+    expect(await reasonOf(second.next())).toBe('NOT_PREPARED');
+    await leading.send({ round: {} });
+    expect((await leading.next()).roundDone).toBeTruthy();
   });
 
-  test('nothing is left of a destination that waits for a source that does not come', async () => {
+  test('deletes what was not sent whole', async () => {
+    const { to, line } = await started();
+    line.cut();
+    await expect.poll(() => names(to)).toEqual([]);
+  });
+
+  test('has a VM that was abandoned no more, and the next of its id is another', async () => {
+    const { to, leading } = await started();
+    await resolveAt(to, 'ABANDON');
+    expect(await names(to)).toEqual([]);
+    const shape = { memoryRegions: REGIONS };
+    await to.client.migration.PrepareVm({ vmId: 'web', vm: shape, migrationId: 'move-2' });
+    await leading.send({ round: {} });
+    expect(await reasonOf(leading.next())).toBe('DESTINATION_REFUSED');
+    expect(await phaseAt(to)).toBe('MIGRATION_PHASE_PREPARED');
+  });
+
+  test('serves a commit that arrived whole, though its source died of it', async () => {
+    const to = await side('to', 'amd');
+    const shape = { vcpuCount: 1, memoryRegions: REGIONS };
+    await to.client.vm.CreateVm({ vmId: 'like', vm: shape });
+    const { state } = await to.client.vm.GetVmState({ name: 'vms/like' });
+    const { token } = await to.client.migration.PrepareVm({ vmId: 'web', vm: shape, migrationId: ID });
+    const line = await heldLine(to.socketPath);
+    lines.push(line);
+    const source = new VcpudClient(line.endpoint);
+    try {
+      const link = source.receiveVm();
+      const send = (message: ReceiveVmRequest) => link.send(requestSerialize(message));
+      await send({ begin: { name: NAME, migrationId: ID, token } });
+      expect((await link.next()).ready).toBeTruthy();
+      line.hold('there');
+      const data = Buffer.alloc(4096, 9);
+      const pages = { firstPages: [3], pageCounts: [1], crc32: crc32(data), data };
+      await send({ pages });
+      await send({ commit: { state, run: false } });
+      await expect
+        .poll(() => line.heldBytes())
+        .toBeGreaterThan(data.length + (state?.vcpus[0]?.xsave.length ?? 0));
+      await line.deliverAndCut();
+      await expect.poll(() => phaseAt(to)).toBe('MIGRATION_PHASE_ARRIVED');
+      expect((await memoryOf(to)).subarray(0x3000, 0x4000).equals(data)).toBe(true);
+    } finally {
+      source.close();
+    }
+  });
+});
+
+/** What may be left behind, how it comes about, and what ends it. */
+describe('what a broken migration leaves', () => {
+  const resolve = (from: Side, to: Side, destinationIsGone = false) =>
+    resolveMigration({ source: from.client, destination: to.client, vmId: 'web', destinationIsGone });
+
+  /** The line is cut while the commit is on its way: the destination never sees it. */
+  async function lostThere() {
+    const all = await started();
+    const { from, to, line, leading } = all;
+    await leading.send({ round: {} });
+    await leading.next();
+    line.hold('there');
+    await leading.send({ switchOver: {} });
+    await expect.poll(() => phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+    await expect.poll(() => line.heldBytes()).toBeGreaterThan(0);
+    expect(await phaseAt(to)).toBe('MIGRATION_PHASE_RECEIVING');
+    return all;
+  }
+
+  /** The line is cut while the answer to the commit is on its way: the source never sees it. */
+  async function lostBack() {
+    const all = await started();
+    const { to, line, leading } = all;
+    await leading.send({ round: {} });
+    await leading.next();
+    line.hold('back');
+    await leading.send({ switchOver: {} });
+    await expect.poll(() => phaseAt(to)).toBe('MIGRATION_PHASE_ARRIVED');
+    line.cut();
+    expect(await reasonOf(leading.next())).toBe('MIGRATION_IN_DOUBT');
+    return all;
+  }
+
+  test('nothing: nothing is to be ended', async () => {
+    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
+    expect(await resolve(from, to)).toBe('nothing');
+    await web(from);
+    expect(await resolve(from, to)).toBe('nothing');
+    expect(await names(from)).toEqual([NAME]);
+  });
+
+  test('PREPARED, and a source that never came: undone', async () => {
     const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
     await web(from);
     const { vm } = await from.client.vm.GetVm({ name: NAME });
     await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
-    const given = { source: from.client, destination: to.client, vmId: 'web', destinationIsGone: false };
-    expect(await resolveMigration(given)).toBe('undone');
-    expect(await names(to)).toEqual([]);
-    expect(await names(from)).toEqual([NAME]);
+    expect(await resolve(from, to)).toBe('undone');
+    expect([await names(from), await names(to)]).toEqual([[NAME], []]);
+  });
+
+  test('SENDING and RECEIVING: undone', async () => {
+    const { from, to, leading } = await started();
+    expect(await resolve(from, to)).toBe('undone');
+    expect([await names(from), await names(to)]).toEqual([[NAME], []]);
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_SENDING'); // its stream is its leader's to end
+    leading.cancel();
+    await expect.poll(() => phaseAt(from)).toBeUndefined();
+  });
+
+  test('HANDED_OVER, and nothing at the destination: undone, and a paused VM stays paused', async () => {
+    const { from, to, line, leading } = await lostThere();
+    line.cut();
+    expect(await reasonOf(leading.next())).toBe('MIGRATION_IN_DOUBT');
+    await expect.poll(() => names(to)).toEqual([]);
+    expect(await reasonOf(from.client.nested.Reset({ name: `${NAME}/vcpus/0` }))).toBe('VM_MIGRATING');
+    expect(await resolve(from, to)).toBe('undone');
+    const { vm } = await from.client.vm.GetVm({ name: NAME });
+    expect(vm).toMatchObject({ migration: null, runState: 'VM_RUN_STATE_PAUSED', dirtyTracking: false });
+    expect(await resolve(from, to)).toBe('nothing');
+  });
+
+  test('HANDED_OVER and ARRIVED: finished', async () => {
+    const { from, to } = await lostBack();
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+    expect(await resolve(from, to)).toBe('finished');
+    expect([await names(from), await names(to)]).toEqual([[], [NAME]]);
+    expect(await resolve(from, to)).toBe('nothing');
+  });
+
+  test('MOVED and ARRIVED: finished', async () => {
+    const { from, to, leading } = await started();
+    await leading.send({ switchOver: {} });
+    await leading.next();
+    expect(await resolve(from, to)).toBe('finished');
+    expect([await names(from), await names(to)]).toEqual([[], [NAME]]);
+  });
+
+  test('MOVED, and nothing at the destination any more: in doubt, for it may have moved on', async () => {
+    const { from, to, leading } = await started();
+    await leading.send({ switchOver: {} });
+    await leading.next();
+    await to.client.vm.DeleteVm({ name: NAME });
+    await expect(resolve(from, to)).rejects.toThrow(InDoubt);
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_MOVED');
+    expect(await resolve(from, to, true)).toBe('undone');
+    expect(await phaseAt(from)).toBeUndefined();
+  });
+
+  test('HANDED_OVER, and a destination that does not answer: in doubt, until somebody knows that it is gone', async () => {
+    const { from, to } = await lostBack();
+    await to.server.stop(0);
+    await expect(resolve(from, to)).rejects.toThrow(InDoubt);
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+    expect(await resolve(from, to, true)).toBe('undone');
+    expect(await phaseAt(from)).toBeUndefined();
+  });
+
+  test('ARRIVED, and a source that does not answer: in doubt; the VM is the destination’s', async () => {
+    const { from, to } = await lostBack();
+    await from.server.stop(0);
+    await expect(resolve(from, to)).rejects.toThrow(InDoubt);
+    expect(await phaseAt(to)).toBe('MIGRATION_PHASE_ARRIVED');
+  });
+
+  test('another VM of the same id at the destination: it is let be', async () => {
+    const { from, to, line } = await lostThere();
+    line.cut();
+    await expect.poll(() => names(to)).toEqual([]);
+    await to.client.migration.PrepareVm({
+      vmId: 'web',
+      vm: { memoryRegions: REGIONS },
+      migrationId: 'move-2',
+    });
+    expect(await resolve(from, to)).toBe('undone');
+    expect(await names(to)).toEqual([NAME]);
   });
 });

@@ -1,0 +1,88 @@
+// A line to a vcpud that can be stopped, in either direction, while a message is on its way, and cut with what was held
+// delivered or lost: for what two sides believe when a network or a peer goes away at one moment.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** To the vcpud, or back from it. */
+export type Direction = 'there' | 'back';
+
+export interface HeldLine {
+  /** unix:///PATH. */
+  readonly endpoint: string;
+  /** From here on bytes in that direction wait. */
+  hold(direction: Direction): void;
+  /** Bytes that wait, in both directions. */
+  heldBytes(): number;
+  /** Cuts the line; what waits is lost. */
+  cut(): void;
+  /** Gives the vcpud what waits for it, and cuts the line right behind. */
+  deliverAndCut(): Promise<void>;
+  /** Cuts it, and lets nobody in any more. */
+  close(): Promise<void>;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly vcpud: Socket;
+  readonly waiting: Record<Direction, Buffer[]>;
+}
+
+export async function heldLine(socketPath: string): Promise<HeldLine> {
+  const folder = mkdtempSync(join(tmpdir(), 'vcpud-held-'));
+  const path = join(folder, 'line.sock');
+  const pairs = new Set<Pair>();
+  const held = new Set<Direction>();
+  const drop = (pair: Pair) => {
+    pairs.delete(pair);
+    pair.client.destroy();
+    pair.vcpud.destroy();
+  };
+  const server = createServer((client) => {
+    const vcpud = createConnection(socketPath);
+    const pair: Pair = { client, vcpud, waiting: { there: [], back: [] } };
+    pairs.add(pair);
+    for (const [direction, from, to] of [
+      ['there', client, vcpud],
+      ['back', vcpud, client],
+    ] as const) {
+      from.on('data', (bytes: Buffer) => {
+        if (held.has(direction)) pair.waiting[direction].push(bytes);
+        else to.write(bytes);
+      });
+      from.on('error', () => drop(pair)); // the other end was cut off
+      from.on('close', () => drop(pair));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const cut = () => {
+    for (const pair of pairs) drop(pair);
+    held.clear();
+  };
+  return {
+    endpoint: `unix://${path}`,
+    hold: (direction) => void held.add(direction),
+    heldBytes: () =>
+      [...pairs].reduce((sum, { waiting }) => {
+        const bytes = [...waiting.there, ...waiting.back];
+        return sum + bytes.reduce((all, { length }) => all + length, 0);
+      }, 0),
+    cut,
+    deliverAndCut: async () => {
+      await Promise.all(
+        [...pairs].map((pair) => {
+          const rest = Buffer.concat(pair.waiting.there);
+          return new Promise<void>((resolve) => pair.vcpud.end(rest, resolve));
+        }),
+      );
+      cut();
+    },
+    close: async () => {
+      cut();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
