@@ -9,6 +9,9 @@ import { defineConfig } from 'vitest/config';
 /** A guard against what hangs, not a measure: an emulated host that shares its CPUs can be many times slower. */
 const KERNEL_TIMEOUT_MS = 900_000;
 
+/** The same, anywhere: beside an emulated host that takes the CPUs. */
+const UNIT_TIMEOUT_MS = 120_000;
+
 function onKernel(name: string) {
   return {
     extends: true as const,
@@ -37,7 +40,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/testbed/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/testbed/**/*.test.ts'],
+          testTimeout: UNIT_TIMEOUT_MS,
+          hookTimeout: UNIT_TIMEOUT_MS,
+        },
       },
       onKernel('kernel'),
       onKernel('without-nesting'),
