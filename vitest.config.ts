@@ -28,6 +28,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     fileParallelism: false,
+    expect: { poll: { timeout: 60_000 } },
     // Asked for by run-project.ts for the whole of the unit tests. The rules, the codec and the comparisons decide what
     // reaches a kernel and where a VM may go: every line and every branch of them has a test.
     coverage: {
