@@ -6,8 +6,10 @@ import type { VcpudClient } from '../lib/api/client.js';
 import { type Endpoint, leavesMachine, parseEndpoint } from '../lib/api/endpoint.js';
 import type { Peers } from '../lib/api/peers.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
+import { PAGE_BYTES } from '../lib/transfer/page-messages.js';
 import { commitVm, rehearse, writePages } from '../lib/transfer/receiver.js';
 import { type Part, type SwitchResult, VmSender } from '../lib/transfer/sender.js';
+import type { MemoryRegion } from '../lib/vm/guest-memory.js';
 import type { Caller, Vm } from '../lib/vm/vm.js';
 import type { VmRegistry } from '../lib/vm/vm-registry.js';
 import type { MigrationServiceHandlers } from '../protos/gen/vcpud/v1/MigrationService.js';
@@ -51,7 +53,9 @@ export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): Mi
     PrepareVm: unary(log, async ({ vmId, vm, migrationId }) => {
       if (vm === null) throw VcpudError.of('FIELD_REQUIRED', 'vm is required', { field: 'vm' });
       checkMigrationId(migrationId, 'migration_id');
-      const made = await vms.create({ ...vmConfig(vmId, vm), linuxBoot: undefined });
+      const config = { ...vmConfig(vmId, vm), linuxBoot: undefined };
+      checkPageNumbers(config.regions);
+      const made = await vms.create(config);
       made.migration = { id: migrationId, phase: 'PREPARED', peer: '' };
       const token = randomBytes(32);
       const forget = setTimeout(() => {
@@ -91,6 +95,18 @@ function checkMigrationId(id: string, field: string): void {
   throw VcpudError.of('MIGRATION_ID_MALFORMED', `${field} must be 1 to 64 letters, digits and -`, {
     field,
     metadata: { migration_id: id.slice(0, 80) },
+  });
+}
+
+/** Pages travel by numbers of 32 bits. */
+const MOST_PAGES = 1n << 32n;
+
+/** Throws MEMORY_REGION_INVALID for memory whose pages could not be named. */
+function checkPageNumbers(regions: readonly MemoryRegion[]): void {
+  const index = regions.findIndex(({ gpa, bytes }) => (gpa + bytes) / BigInt(PAGE_BYTES) > MOST_PAGES);
+  if (index < 0) return;
+  throw VcpudError.of('MEMORY_REGION_INVALID', 'a VM with memory above 16 TiB is not migrated', {
+    field: `vm.memory_regions[${index}]`,
   });
 }
 

@@ -21,6 +21,16 @@ const PREPARE: readonly Wrong[] = [
       BAD_IDS.map((migrationId) => ({ vmId: fresh, vm: { memoryRegions: [REGION] }, migrationId })),
     ...invalid('MIGRATION_ID_MALFORMED', 'migration_id'),
   },
+  {
+    rpc: 'PrepareVm',
+    what: 'memory whose pages have no number of 32 bits',
+    calls: ({ fresh }) =>
+      [
+        { gpa: 2 ** 44, sizeBytes: 0x1000 },
+        { gpa: 2 ** 44 - 0x1000, sizeBytes: 0x2000 },
+      ].map((region) => ({ vmId: fresh, vm: { memoryRegions: [REGION, region] }, migrationId: 'm' })),
+    ...invalid('MEMORY_REGION_INVALID', 'vm.memory_regions[1]'),
+  },
 ];
 
 // ---------------------------------------------------------------------------------------------------------

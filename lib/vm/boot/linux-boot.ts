@@ -155,7 +155,9 @@ export async function bootLinux(
     await file.read(start, 0, start.length, 0);
     const image = parseKernel(kernelPath, start);
     const at = loadAddress(image);
-    if (at + BigInt(image.initSize) > low)
+    // What is loaded is less than what a kernel needs to unpack itself; in a header that is no kernel's it may be more.
+    const needed = Math.max(image.initSize, bytes - image.codeOffset);
+    if (at < BigInt(PLACE.kernel) || at + BigInt(needed) > low)
       throw invalidImage(kernelPath, 'does not fit into the VM’s memory');
     await copyFile(file, image.codeOffset, bytes, memory, at);
     return { image, at };

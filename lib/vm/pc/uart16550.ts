@@ -76,7 +76,10 @@ export class Uart16550 {
         return;
       case REGISTER.iirFcr:
         shared.set('fcr', value & FCR.enable);
-        if ((value & FCR.clearReceived) !== 0) shared.set('taken', shared.get('received'));
+        if ((value & FCR.clearReceived) !== 0) {
+          shared.set('taken', shared.get('received'));
+          Atomics.notify(shared.words, PC_WORD.taken);
+        }
         this.updateIrq();
         return;
       case REGISTER.lcr:
@@ -84,6 +87,7 @@ export class Uart16550 {
         return;
       case REGISTER.mcr:
         shared.set('mcr', value & MCR.all);
+        this.updateIrq(); // OUT2 may have let it through, or loopback have cut it off
         return;
       case REGISTER.scr:
         shared.set('scr', value);
