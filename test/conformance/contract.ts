@@ -238,38 +238,62 @@ const ROOM_FOR_LINUX = { memoryRegions: [region(0, 64 * 1024 * 1024)] };
 /** A file of every Linux host that is no kernel, a directory, and what is not there. */
 const PATH = { noKernel: '/proc/version', directory: '/proc', nothing: '/nowhere/vmlinuz' } as const;
 
-const badBoot = (what: string, linuxBoot: object, reason: string, field: string, vm: object = {}): Wrong => ({
+const badBoot = (
+  id: string,
+  what: string,
+  linuxBoot: object,
+  reason: string,
+  field: string,
+  vm: object = {},
+): Wrong => ({
   rpc: 'CreateVm',
   what,
-  calls: once(({ fresh }) => ({ vmId: fresh, vm: { ...ROOM_FOR_LINUX, ...vm, linuxBoot } })),
+  // A VM is there for a moment before its kernel is found wanting: each entry's has an id of its own.
+  calls: once(({ fresh }) => ({ vmId: `${fresh}-${id}`, vm: { ...ROOM_FOR_LINUX, ...vm, linuxBoot } })),
   ...invalid(reason, field),
 });
 const KERNEL = 'vm.linux_boot.kernel_path';
 
 const BOOT: readonly Wrong[] = [
-  badBoot('no path to a kernel', {}, 'BOOT_FILE_UNREADABLE', KERNEL),
+  badBoot('pathless', 'no path to a kernel', {}, 'BOOT_FILE_UNREADABLE', KERNEL),
   badBoot(
+    'relative',
     'a path that depends on where vcpud runs',
     { kernelPath: 'vmlinuz' },
     'BOOT_FILE_UNREADABLE',
     KERNEL,
   ),
-  badBoot('a kernel that is not there', { kernelPath: PATH.nothing }, 'BOOT_FILE_UNREADABLE', KERNEL),
-  badBoot('a kernel that is a directory', { kernelPath: PATH.directory }, 'BOOT_FILE_UNREADABLE', KERNEL),
   badBoot(
+    'absent',
+    'a kernel that is not there',
+    { kernelPath: PATH.nothing },
+    'BOOT_FILE_UNREADABLE',
+    KERNEL,
+  ),
+  badBoot(
+    'directory',
+    'a kernel that is a directory',
+    { kernelPath: PATH.directory },
+    'BOOT_FILE_UNREADABLE',
+    KERNEL,
+  ),
+  badBoot(
+    'initramfs',
     'an initramfs whose path depends on where vcpud runs',
     { kernelPath: PATH.noKernel, initramfsPath: 'initrd' },
     'BOOT_FILE_UNREADABLE',
     'vm.linux_boot.initramfs_path',
   ),
-  badBoot('a kernel that is none', { kernelPath: PATH.noKernel }, 'BOOT_IMAGE_INVALID', KERNEL),
+  badBoot('kernel', 'a kernel that is none', { kernelPath: PATH.noKernel }, 'BOOT_IMAGE_INVALID', KERNEL),
   badBoot(
+    'command',
     'a command line that no kernel takes',
     { kernelPath: PATH.noKernel, commandLine: 'a'.repeat(4096) },
     'BOOT_COMMAND_LINE_TOO_LONG',
     'vm.linux_boot.command_line',
   ),
   badBoot(
+    'memory',
     'a kernel and no memory for it',
     { kernelPath: PATH.noKernel },
     'MEMORY_REGION_INVALID',
@@ -277,6 +301,7 @@ const BOOT: readonly Wrong[] = [
     { memoryRegions: [region(0, 64 * 1024 * 1024 - 4096)] },
   ),
   badBoot(
+    'vcpus',
     'a kernel and more vCPUs than an MP table names',
     { kernelPath: PATH.noKernel },
     'VCPU_COUNT_OUT_OF_RANGE',
