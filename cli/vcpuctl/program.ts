@@ -94,9 +94,12 @@ function version(): string {
   return 'unknown';
 }
 
+/** What migrations and checks end with: no gRPC codes. */
+const OWN_MIGRATION: readonly string[] = ['INCOMPATIBLE', 'IN_DOUBT', 'STAYS'];
+
 /** Statuses that calls end with, as far as they have one of their own. */
 const GRPC_STATUSES = EXIT_STATUSES.filter(
-  ({ status, codes }) => status >= 3 && status < 130 && !codes.includes('INCOMPATIBLE'),
+  ({ status, codes }) => status >= 3 && status < 130 && !codes.some((code) => OWN_MIGRATION.includes(code)),
 );
 
 const HELP = `

@@ -76,9 +76,14 @@ export class Session {
     return this.client;
   }
 
+  /** A session with another vcpud than --endpoint's, with the same options; the caller closes it. */
+  at(endpoint: Endpoint): Session {
+    return new Session(this.io, { ...this.options, endpoint });
+  }
+
   /** Something asked of another vcpud than --endpoint's, with the same options: for commands about two. */
   async elsewhere<T>(endpoint: Endpoint, ask: (client: VcpudClient) => Promise<T>): Promise<T> {
-    const other = new Session(this.io, { ...this.options, endpoint });
+    const other = this.at(endpoint);
     try {
       return await ask(await other.connect());
     } catch (error) {

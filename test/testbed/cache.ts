@@ -13,6 +13,8 @@
 //       host-*/           the host, ready to boot (intel-host.ts)
 //     python-1/           for clients in Python (python.ts); 0.1 GB
 //       root/             PYTHON_PACKAGES, unpacked
+//     browser-1/          for tests of pages; 0.9 GB
+//       root/             BROWSER_PACKAGES, unpacked
 //     linux-guest-*/      the Linux guest's initramfs (test/guests/linux/linux-guest.ts); 6 MB
 
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -25,6 +27,7 @@ import { compressedVmlinux, type Kernel, kernelImage } from './kernel.js';
 import {
   AMD_PACKAGES,
   BACKPORTED_KERNEL_PACKAGES,
+  BROWSER_PACKAGES,
   fetchBackports,
   fetchPackages,
   INTEL_PACKAGES,
@@ -38,7 +41,7 @@ import { type Progress, secondsSince } from './progress.js';
  * Raise a part's version when its packages, its modules or what is made of them changes; older folders can be
  * deleted by hand.
  */
-const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1, python: 1 } as const;
+const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1, python: 1, browser: 1 } as const;
 
 /** Where things are in a filled part that holds a kernel: that which every host needs, or a later kernel's. */
 export interface Cache {
@@ -86,6 +89,16 @@ export async function filledPython(progress: Progress): Promise<{ readonly root:
     await fetchPackages(PYTHON_PACKAGES, root, join(draft, 'apt'), progress);
   };
   return { root: join(await filled('python', progress, fill), 'root') };
+}
+
+/** The root folder of the browser's packages, filled first if this is the first run. */
+export async function filledBrowser(progress: Progress): Promise<string> {
+  const folder = await filled('browser', progress, async (draft) => {
+    const root = join(draft, 'root');
+    await mkdir(root);
+    await fetchPackages(BROWSER_PACKAGES, root, join(draft, 'apt'), progress);
+  });
+  return join(folder, 'root');
 }
 
 /** A fetched program with its own loader and libraries, such as 'as' or 'objcopy': argv without arguments. */

@@ -39,6 +39,12 @@ export const PYTHON_PACKAGES: Packages = [
   { name: 'libprotobuf-dev', why: "the protos of Google's own types, which protoc looks for" },
 ];
 
+/** The browser that opens the pages the project writes. */
+export const BROWSER_PACKAGES: Packages = [
+  { name: 'chromium', why: 'the browser; it runs without a screen' },
+  { name: 'fonts-dejavu-core', why: 'letters: without a font a page is blank' },
+];
+
 /** The suite of the machine's Debian, and the one that has what a later release has, built for it. */
 const SUITE = 'bookworm';
 const BACKPORTS = 'bookworm-backports';
