@@ -232,7 +232,9 @@ async function moveLive(
     onEvent: (event) => {
       recorder.event(event);
       show.event(event);
-      stall.waiting();
+      // A switch is waited for, however long it takes: all memory may be compared in it.
+      if (recorder.phase === 'switch') stall.moved();
+      else stall.waiting();
     },
   };
   try {

@@ -22,6 +22,8 @@ export interface FakeStreams {
   readonly writesTaken?: number;
   /** Called with all that was written so far after each write. */
   readonly onOutput?: (text: string) => void;
+  /** Called with each piece that is written to standard error. */
+  readonly onError?: (text: string) => void;
   /** Called with what Ctrl-C would do as soon as a command listens for it. */
   readonly onListening?: (interrupt: () => void) => void;
 }
@@ -50,6 +52,7 @@ export function fakeIo(streams: FakeStreams = {}): FakeIo {
     },
     err: (text) => {
       errors += text;
+      streams.onError?.(text);
     },
     errIsTerminal: streams.errIsTerminal ?? false,
     onInterrupt: (handler) => {
