@@ -454,20 +454,22 @@ export class Vm {
       this.ranWhenHandedOver = running;
       this.running = false;
       this.migration = { ...migration, phase: 'HANDED_OVER' };
+      let result: T;
       try {
-        const result = await give(this.snapshot(), running && this.stop === undefined, stopMs);
-        this.become({ ...migration, phase: 'MOVED' });
-        this.dirty.stop();
-        return result;
+        result = await give(this.snapshot(), running && this.stop === undefined, stopMs);
       } catch (error) {
         if (error instanceof HandOverFailed && !error.certain) {
           this.changed();
           throw error;
         }
         this.migration = migration;
-        this.goOn(running);
+        this.goOn(running && this.stop === undefined);
         throw error;
       }
+      // Outside of the way back: the guest is the destination's, and whatever fails from here on doesn't run it here.
+      // The log of writes goes with the VM, or with the word that the guest goes on here after all.
+      this.become({ ...migration, phase: 'MOVED' });
+      return result;
     });
   }
 

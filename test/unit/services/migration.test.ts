@@ -297,6 +297,21 @@ describe('who may do what', () => {
 });
 
 describe('a source', () => {
+  test('whose guest has gone on elsewhere does not run it again, whatever fails after that', async () => {
+    const from = await side('from', 'amd');
+    await web(from);
+    const vm = from.server.vms.get('web');
+    await vm.beginSending({ gone: () => false }, ID, 'unix:///elsewhere');
+    // The first thing that happens after the destination's word: those who watch are told.
+    const forget = vm.watch(() => {
+      throw new Error('a watcher that must not throw');
+    });
+    await expect(vm.handOver(async () => 'it runs there')).rejects.toThrow('must not throw');
+    forget();
+    expect(vm.migration?.phase).toBe('MOVED');
+    expect(vm.runState).toBe('PAUSED');
+  });
+
   test('that is told to switch without a round sends all memory then', async () => {
     const { from, to, leading } = await started();
     const before = await memoryOf(from);
