@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import type { LiveResult } from '../lib/migration/live.js';
+import { median } from '../test/bench/statistics.js';
 import { MovingLinux } from '../test/harness/moving-linux.js';
 import { startVcpud, type VcpudProcess } from '../test/harness/vcpud-process.js';
 import { Phases } from './phases.js';
@@ -28,8 +29,6 @@ export interface LinuxDemoResult {
 }
 
 const round = (ms: number): number => Math.round(ms * 10) / 10;
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 async function demo(migrations: number, say: (line: string) => void): Promise<LinuxDemoResult> {
   const phases = new Phases(say);

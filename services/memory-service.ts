@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { handleServerStreamingCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { api } from '../lib/api/definitions.js';
+import { varint } from '../lib/api/varint.js';
 import { u64 } from '../lib/api/vcpu-state.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
 import { PAGE_BYTES } from '../lib/vm/dirty-bitmap.js';
@@ -149,18 +150,9 @@ const TAG = { gpa: (1 << 3) | 0, data: (2 << 3) | 2 } as const;
  * its own, and what V8 then does to free that takes most of the server's time (measured: see test/bench/read-memory.ts).
  */
 function dataMessage(message: Buffer, start: number, gpa: bigint, dataBytes: number): Buffer {
-  const head = [TAG.gpa, ...varint(gpa), TAG.data, ...varint(BigInt(dataBytes))];
+  const head = [TAG.gpa, ...varint(Number(gpa)), TAG.data, ...varint(dataBytes)];
   message.set(head, start - head.length);
   return message.subarray(start - head.length, start + dataBytes);
-}
-
-/** Seven bits a byte, the lowest first, bit 7 set in all but the last. */
-function varint(value: bigint): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>= 7n) {
-    if (rest < 0x80n) return [...bytes, Number(rest)];
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-  }
 }
 
 async function write(

@@ -1,5 +1,6 @@
 // Text for people: sizes, addresses, times, aligned tables. Pure; colours are nobody's need.
 
+import { milliseconds as msOf } from '../../lib/api/duration.js';
 import type { Duration__Output } from '../../protos/gen/google/protobuf/Duration.js';
 import type { Timestamp__Output } from '../../protos/gen/google/protobuf/Timestamp.js';
 
@@ -39,13 +40,12 @@ export const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 /** "2026-01-31T12:00:00.123Z"; "-" where there is none. */
 export function time(value: Timestamp__Output | null): string {
   if (value === null) return '-';
-  return new Date(Number(value.seconds) * 1000 + value.nanos / 1e6).toISOString();
+  return new Date(msOf(value)).toISOString();
 }
 
 /** "0.412 ms". */
 export function milliseconds(value: Duration__Output | null): string {
-  const ms = Number(value?.seconds ?? 0) * 1000 + (value?.nanos ?? 0) / 1e6;
-  return `${ms.toFixed(3)} ms`;
+  return `${msOf(value).toFixed(3)} ms`;
 }
 
 /** For how long something was kept from running. */

@@ -3,9 +3,9 @@
 // break during the switch leaves, resolve.ts ends.
 
 import { randomUUID } from 'node:crypto';
-import type { Duration__Output } from '../../protos/gen/google/protobuf/Duration.js';
 import type { SendVmResponse__Output } from '../../protos/gen/vcpud/v1/SendVmResponse.js';
 import type { VcpudClient } from '../api/client.js';
+import { milliseconds } from '../api/duration.js';
 import { type Decision, decide, type Limits, type Round } from './pre-copy.js';
 import { checkDestination, NotCompatible, type Preflight, requirementsOf } from './preflight.js';
 
@@ -89,9 +89,6 @@ export class LiveMigrationFailed extends Error {
     this.migrationId = migrationId;
   }
 }
-
-const ms = (duration: Duration__Output | null | undefined): number =>
-  Number(duration?.seconds ?? 0) * 1000 + (duration?.nanos ?? 0) / 1e6;
 
 /**
  * Moves a VM while it runs. Throws NotCompatible, NotConverging, and LiveMigrationFailed for all else: guest-after.ts says
@@ -181,7 +178,7 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
             pages: Number(done.pages),
             zeroPages: Number(done.zeroPages),
             sentBytes: Number(done.sentBytes),
-            ms: ms(done.duration),
+            ms: milliseconds(done.duration),
             dirtyPages: Number(done.dirtyPages),
           };
           rounds.push(round);
@@ -206,8 +203,8 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
         migrationId,
         memoryBytes: BigInt(memoryBytes),
         rounds,
-        blackoutMs: ms(switched.blackout),
-        parts: switched.parts.map((part) => ({ name: part.name, ms: ms(part.duration) })),
+        blackoutMs: milliseconds(switched.blackout),
+        parts: switched.parts.map((part) => ({ name: part.name, ms: milliseconds(part.duration) })),
         switchPages: Number(switched.pages),
         switchBytes: Number(switched.sentBytes),
         verifiedRanges: switched.verifiedRanges,

@@ -1,6 +1,8 @@
 // The rule by which rounds of pre-copy end: switch, another round, or give up. Pure, so that it can be read and tested
 // without a guest.
 
+import { PAGE_BYTES } from '../api/zero-pages.js';
+
 /** What a round said. */
 export interface Round {
   readonly round: number;
@@ -24,7 +26,6 @@ export type Decision =
   | { readonly kind: 'round'; readonly predictedMs: number }
   | { readonly kind: 'give-up'; readonly predictedMs: number; readonly why: string };
 
-const PAGE_BYTES = 4096;
 /** What a switch costs beside pages: stop, states, checks, and the way there and back. */
 export const FIXED_MS = 20;
 /** A round that leaves less than this much less than the best before is no progress. */

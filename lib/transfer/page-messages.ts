@@ -2,9 +2,10 @@
 // guest's memory is not copied once more to be serialized. Zero pages are named and cost no payload.
 
 import { crc32 } from 'node:zlib';
+import { varint } from '../api/varint.js';
+import { PAGE_BYTES } from '../api/zero-pages.js';
 import type { GuestMemory } from '../vm/guest-memory.js';
 
-export const PAGE_BYTES = 4096;
 /** The most data in one message: a server takes 4 MiB. */
 export const MOST_DATA_BYTES = 1024 * 1024;
 /** The most runs in one message, so that its head has room: two varints of at most 5 bytes each. */
@@ -139,13 +140,4 @@ function wire(buffer: Buffer, dataBytes: number, data: Runs, zeroes: Runs): Buff
   buffer.set(outer, start);
   buffer.set(head, start + outer.length);
   return buffer.subarray(start, HEAD_BYTES + dataBytes);
-}
-
-/** Seven bits a byte, the lowest first, bit 7 set in all but the last; for values below 2^32. */
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 0x80) return [...bytes, rest];
-    bytes.push((rest % 128) | 0x80);
-  }
 }

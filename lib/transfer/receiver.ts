@@ -5,10 +5,10 @@ import { crc32 } from 'node:zlib';
 import type { MemoryPages__Output } from '../../protos/gen/vcpud/v1/MemoryPages.js';
 import type { ReceiveVmCommit__Output } from '../../protos/gen/vcpud/v1/ReceiveVmCommit.js';
 import { api } from '../api/definitions.js';
+import { PAGE_BYTES } from '../api/zero-pages.js';
 import { VcpudError } from '../errors/vcpud-error.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
-import { PAGE_BYTES } from './page-messages.js';
 import type { Part } from './sender.js';
 import { vmSnapshot, vmState } from './vm-state.js';
 

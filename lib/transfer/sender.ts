@@ -6,6 +6,7 @@ import type { ReceiveVmRequest } from '../../protos/gen/vcpud/v1/ReceiveVmReques
 import type { ReceiveVmResponse__Output } from '../../protos/gen/vcpud/v1/ReceiveVmResponse.js';
 import { api } from '../api/definitions.js';
 import type { Duplex } from '../api/duplex.js';
+import { milliseconds } from '../api/duration.js';
 import { errorInfoOf } from '../api/error-details.js';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { HandOverFailed } from '../vm/migration.js';
@@ -170,7 +171,7 @@ export class VmSender {
       throw new HandOverFailed(new Error('not an answer to a commit'), false);
     return answer.arrived.parts.map(({ name, duration }) => ({
       name: `destination: ${name}`,
-      ms: Number(duration?.seconds ?? 0) * 1000 + (duration?.nanos ?? 0) / 1e6,
+      ms: milliseconds(duration),
     }));
   }
 

@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EXIT, exitName, INTERNAL_ERROR_NAMES, KVM, KVM_RUN_LAYOUT as RUN } from '../kvm/abi.js';
 import { KernelError } from '../os/kernel-error.js';
 import { gettid, ioctlBuffer, ioctlErrno, viewOf } from '../os/libc.js';
+import { irqLine } from './pc/irq-line.js';
 import { PcBus, SERIAL_IRQ } from './pc/pc-bus.js';
 import { PC_WORD, PcShared, SEND_WINDOW_BYTES } from './pc/shared-state.js';
 import {
@@ -71,13 +72,8 @@ function takeConsole(bytes: Buffer): void {
 
 /** The PC devices, as this thread serves them. */
 function pcBus(shared: PcShared): PcBus {
-  const line = Buffer.alloc(8); // struct kvm_irq_level
-  line.writeUInt32LE(SERIAL_IRQ, 0);
   return new PcBus(shared, {
-    setIrq: (level) => {
-      line.writeUInt32LE(level, 4);
-      ioctlBuffer(start.vmFd, KVM.IRQ_LINE, line);
-    },
+    setIrq: irqLine(SERIAL_IRQ, (request, line) => ioctlBuffer(start.vmFd, request, line)),
     output: () => {
       if (Atomics.exchange(shared.words, PC_WORD.told, 1) === 0) say({ kind: 'serial' });
     },

@@ -1,6 +1,7 @@
 // Waits for what a VM does, by WatchVm: console lines, run states, exits. No sleeps: each wait ends with an event.
 
 import type { VcpudClient } from '../../lib/api/client.js';
+import { milliseconds } from '../../lib/api/duration.js';
 import type { WatchVmResponse__Output } from '../../protos/gen/vcpud/v1/WatchVmResponse.js';
 
 /** A console line of a guest, with when vcpud had it. */
@@ -10,8 +11,7 @@ export interface ConsoleLine {
   readonly time: number;
 }
 
-const timeOf = (event: WatchVmResponse__Output): number =>
-  Number(event.eventTime?.seconds ?? 0) * 1000 + (event.eventTime?.nanos ?? 0) / 1e6;
+const timeOf = ({ eventTime }: WatchVmResponse__Output): number => milliseconds(eventTime);
 
 export class Watcher {
   readonly events: WatchVmResponse__Output[] = [];

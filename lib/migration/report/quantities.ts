@@ -1,9 +1,9 @@
 // Sizes, rates and times of a migration, as people read them: in its report and on the command line.
 
+import { PAGE_BYTES } from '../../api/zero-pages.js';
 import type { Round } from '../pre-copy.js';
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-const PAGE_BYTES = 4096;
 
 /** "17.1 MiB". */
 export function byteText(bytes: number): string {

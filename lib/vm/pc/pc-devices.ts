@@ -1,8 +1,8 @@
 // The main thread's side of the PC devices: takes what the guest wrote to its serial port, puts in what it is to
 // read, and gives and takes the registers when the VM moves.
 
-import { KVM } from '../../kvm/abi.js';
 import type { IoctlPort } from '../../kvm/port.js';
+import { irqLine } from './irq-line.js';
 import { SERIAL_IRQ } from './pc-bus.js';
 import { PC_WORD, PcShared, RECEIVE_BYTES, SEND_BYTES } from './shared-state.js';
 import { Uart16550 } from './uart16550.js';
@@ -39,12 +39,7 @@ export class PcDevices {
   constructor(vm: IoctlPort, output: (data: Uint8Array) => void) {
     this.output = output;
     this.uart = new Uart16550(this.shared, {
-      setIrq: (level) => {
-        const line = Buffer.alloc(8); // struct kvm_irq_level
-        line.writeUInt32LE(SERIAL_IRQ, 0);
-        line.writeUInt32LE(level, 4);
-        vm.ioctl(KVM.IRQ_LINE, line);
-      },
+      setIrq: irqLine(SERIAL_IRQ, (request, line) => vm.ioctl(request, line)),
       output: () => this.told(),
     });
   }

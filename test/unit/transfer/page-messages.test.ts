@@ -4,12 +4,8 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { api } from '../../../lib/api/definitions.js';
-import {
-  MOST_DATA_BYTES,
-  PAGE_BYTES,
-  type PageRange,
-  pageMessages,
-} from '../../../lib/transfer/page-messages.js';
+import { PAGE_BYTES } from '../../../lib/api/zero-pages.js';
+import { MOST_DATA_BYTES, type PageRange, pageMessages } from '../../../lib/transfer/page-messages.js';
 import { writePages } from '../../../lib/transfer/receiver.js';
 import { GuestMemory } from '../../../lib/vm/guest-memory.js';
 import type { Vm } from '../../../lib/vm/vm.js';
