@@ -81,6 +81,7 @@ interface Task {
 
 interface Done {
   readonly step: Step;
+  readonly name: string;
   readonly counts: Counts;
   readonly seconds: number;
 }
@@ -90,12 +91,13 @@ async function run({ step, job }: Task): Promise<Done> {
   const since = performance.now();
   process.stdout.write(`\n== ${name} begins: ${step.what}\n`);
   const { status, output } = await (place.kind === 'here' ? runHere(argv) : runEmulated(argv, place));
-  const check = status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const check: Counts =
+    status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, failures: [`it ended with ${status}`] };
   const counts = verdict === 'status' ? check : countsOf(output, status);
   const seconds = (performance.now() - since) / 1000;
   const { passed, failed } = counts;
   process.stdout.write(`== ${name}: ${passed} passed, ${failed} failed (${seconds.toFixed(0)} s)\n`);
-  return { step, counts, seconds };
+  return { step, name, counts, seconds };
 }
 
 const isIntel = ({ job: { place } }: Task): boolean => place.kind === 'emulated' && place.cpu === 'intel';
@@ -124,6 +126,11 @@ function summary(steps: readonly Step[], done: readonly Done[]): string[] {
     return `   ${step.name.padEnd(18)} ${passed} passed, ${failed} failed  (${seconds} s)`;
   });
 }
+
+const failuresOf = (done: readonly Done[]): string =>
+  done
+    .flatMap(({ name, counts: { failures = [] } }) => failures.map((line) => `failed: ${name}: ${line}\n`))
+    .join('');
 
 function list(): string {
   const groups = Object.entries(GROUPS) as Array<[Group, string]>;
@@ -159,7 +166,9 @@ async function main(): Promise<number> {
   );
   const done = await runAll(steps.flatMap((step) => step.jobs(positionals).map((job) => ({ step, job }))));
   const { passed, failed } = sumOf(done.map(({ counts }) => counts));
-  process.stdout.write(`\n${summary(steps, done).join('\n')}\n\n${passed} passed, ${failed} failed\n`);
+  process.stdout.write(
+    `\n${failuresOf(done)}\n${summary(steps, done).join('\n')}\n\n${passed} passed, ${failed} failed\n`,
+  );
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 

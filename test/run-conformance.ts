@@ -6,6 +6,7 @@ import { countsLine } from './counts.js';
 import { startVcpud } from './harness/vcpud-process.js';
 
 const SUMMARY = /^(\d+) passed, (\d+) failed, \d+ not applicable/m;
+const FAILED_ROW = /^ {2}FAILED /;
 const CALL_TIMEOUT_S = 300;
 
 const vcpud = await startVcpud(process.argv.slice(2));
@@ -23,5 +24,9 @@ const [, passed = 0, failed = 1] = (SUMMARY.exec(output) ?? []).map(Number);
 const ended = await vcpud.stop();
 if (ended !== 0) process.stdout.write(`${vcpud.log()}\nvcpud ended with ${ended}\n`);
 const others = (status !== 0 && failed === 0 ? 1 : 0) + (ended === 0 ? 0 : 1);
-process.stdout.write(`\n${countsLine({ passed, failed: failed + others })}`);
+const failures = [
+  ...output.split('\n').filter((line) => FAILED_ROW.test(line)),
+  ...(others === 0 ? [] : [`the suite ended with ${status}, vcpud with ${ended}`]),
+];
+process.stdout.write(`\n${countsLine({ passed, failed: failed + others, failures })}`);
 process.exit(status === 0 && ended === 0 ? 0 : 1);

@@ -32,5 +32,7 @@ process.stdout.write(stdout);
 const result = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as DemoResult;
 const found = problems(result, EXPECTED[process.argv[2] ?? ''] ?? { vendor: 'amd' });
 for (const problem of found) process.stdout.write(`${problem}\n`);
-process.stdout.write(countsLine(found.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }));
+process.stdout.write(
+  countsLine(found.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, failures: found }),
+);
 process.exitCode = found.length === 0 ? 0 : 1;

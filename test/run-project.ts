@@ -1,9 +1,12 @@
 // Runs one vitest project in this process: run-project.js PROJECT FILE... Its last line says how it went (counts.ts).
 
 import { startVitest } from 'vitest/node';
-import { countsLine } from './counts.js';
+import { type Counts, countsLine } from './counts.js';
 
-async function run(project: string, files: string[]): Promise<{ passed: number; failed: number }> {
+const firstLine = (errors: ReadonlyArray<{ message: string }> = []): string | undefined =>
+  errors[0]?.message.split('\n')[0];
+
+async function run(project: string, files: string[]): Promise<Counts> {
   const vitest = await startVitest('test', files, {
     project,
     run: true,
@@ -12,20 +15,23 @@ async function run(project: string, files: string[]): Promise<{ passed: number; 
     reporters: ['verbose'],
   });
   let passed = 0;
-  let failed = 0;
+  const failures: string[] = [];
   for (const module of vitest.state.getTestModules()) {
     for (const test of module.children.allTests()) {
       if (test.result().state === 'passed') passed += 1;
-      else failed += 1; // a skipped test is a missing test
+      else failures.push(`${test.fullName}: ${firstLine(test.result().errors) ?? 'not run'}`); // a skipped test is a missing one
     }
     // A file that could not be loaded, or whose hooks failed, has no failing test of its own.
-    if (!module.ok() && ![...module.children.allTests()].some((test) => !test.ok())) failed += 1;
+    if (!module.ok() && ![...module.children.allTests()].some((test) => !test.ok()))
+      failures.push(`${module.relativeModuleId}: ${firstLine(module.errors()) ?? 'a hook of it failed'}`);
   }
-  failed += vitest.state.getUnhandledErrors().length;
+  for (const error of vitest.state.getUnhandledErrors())
+    failures.push(`outside of every test: ${firstLine([error as Error])}`);
   // Vitest says of a missed coverage threshold only this.
-  if (failed === 0 && process.exitCode !== undefined && process.exitCode !== 0) failed += 1;
+  if (failures.length === 0 && process.exitCode !== undefined && process.exitCode !== 0)
+    failures.push('the coverage is under its threshold');
   await vitest.close();
-  return { passed, failed };
+  return { passed, failed: failures.length, failures };
 }
 
 const [project, ...files] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 // Runs several commands one after the other, as for tests that share one emulated host: run-several.js JSON, an array of
-// argvs. Each says its counts itself; one that says none is counted as
-// one check here, and so is a failure that was not said.
+// argvs. Each says its counts itself; one that says none is counted as one check here, and so is a failure that was not
+// said.
 
 import { spawn } from 'node:child_process';
 import { countsLine, countsOf, saysCounts } from './counts.js';
@@ -32,6 +32,8 @@ for (const argv of JSON.parse(process.argv[2] ?? '[]') as string[][]) {
   // Its own lines have been passed on: only what they lack is added.
   if (status === 0 && !saysCounts(tail)) process.stdout.write(countsLine({ passed: 1, failed: 0 }));
   if (status !== 0 && (!saysCounts(tail) || countsOf(tail, 0).failed === 0))
-    process.stdout.write(countsLine({ passed: 0, failed: 1 }));
+    process.stdout.write(
+      countsLine({ passed: 0, failed: 1, failures: [`${argv.slice(1).join(' ')}: ended with ${status}`] }),
+    );
 }
 process.exitCode = allWell ? 0 : 1;

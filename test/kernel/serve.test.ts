@@ -122,7 +122,9 @@ test('on TCP it listens on the loopback address, on a free port where it is aske
 });
 
 describe('those who ask', () => {
-  const SERVICES = ['Host', 'Vm', 'Memory', 'Vcpu', 'NestedState'].map((name) => `vcpud.v1.${name}Service`);
+  const SERVICES = ['Host', 'Vm', 'Memory', 'Vcpu', 'NestedState', 'Migration'].map(
+    (name) => `vcpud.v1.${name}Service`,
+  );
   const buf = async (...args: string[]): Promise<string> => {
     const { stdout } = await promisify(execFile)(
       join(process.cwd(), 'node_modules/.bin/buf'),
