@@ -71,6 +71,16 @@ export function msrRows(entries: Buffer): MsrRow[] {
   }));
 }
 
+/** Those rows of a table of struct kvm_msr_entry whose index is wanted, in order. */
+export function msrEntriesOf(entries: Buffer, wanted: (index: number) => boolean): Buffer {
+  const chosen = Buffer.alloc(entries.length);
+  let length = 0;
+  for (let at = 0; at + SIZE.msrEntry <= entries.length; at += SIZE.msrEntry) {
+    if (wanted(entries.readUInt32LE(at))) length += entries.copy(chosen, length, at, at + SIZE.msrEntry);
+  }
+  return chosen.subarray(0, length);
+}
+
 /** A table of struct kvm_msr_entry of the rows. */
 export function msrEntries(rows: readonly MsrRow[]): Buffer {
   const entries = Buffer.alloc(SIZE.msrEntry * rows.length);

@@ -4,7 +4,7 @@
 
 import { type CapName, EVENTS_LAYOUT, KVM, MSR, SIZE } from '../kvm/abi.js';
 import { getCpuid, setCpuid } from '../kvm/cpuid.js';
-import { msrEntries, msrRows, readMsrs, writeMsrs } from '../kvm/msrs.js';
+import { msrEntriesOf, readMsrs, writeMsrs } from '../kvm/msrs.js';
 import type { IoctlPort } from '../kvm/port.js';
 
 /** The parts, by the names that the API gives them. */
@@ -250,9 +250,9 @@ export function restoreVcpu(
   nested: NestedAccess,
   onFailure: (failure: RestoreFailed) => void,
 ): void {
-  const msrs = snapshot.msrs === undefined ? [] : msrRows(snapshot.msrs);
+  const { msrs = Buffer.alloc(0) } = snapshot;
   const writeMatching = (wanted: (index: number) => boolean) => {
-    writeMsrs(vcpu.port, msrEntries(msrs.filter(({ index }) => wanted(index))));
+    writeMsrs(vcpu.port, msrEntriesOf(msrs, wanted));
   };
   let prerequisitesTried = false;
   for (const [step] of RESTORE_ORDER) {

@@ -2,6 +2,7 @@
 // guest's memory is not copied once more to be serialized. Zero pages are named and cost no payload.
 
 import { crc32 } from 'node:zlib';
+import type { MemoryPages } from '../../protos/gen/vcpud/v1/MemoryPages.js';
 import { varint } from '../api/varint.js';
 import { PAGE_BYTES } from '../api/zero-pages.js';
 import type { GuestMemory } from '../vm/guest-memory.js';
@@ -12,6 +13,9 @@ export const MOST_DATA_BYTES = 1024 * 1024;
 const MOST_RUNS = 512;
 const HEAD_BYTES = 4 * (5 + 5 * MOST_RUNS) + 64;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
+
+const isZero = (view: Buffer, at: number): boolean =>
+  view.compare(ZERO_PAGE, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
 
 /** Tags: field number and wire type (0 varint, 2 length-delimited, 5 fixed32). */
 const TAG = {
@@ -31,31 +35,68 @@ export interface PageRange {
   readonly bytes: number;
 }
 
-export interface PageMessage {
-  /** As it is on the wire; stands in memory that is used again for the message after the next. */
-  readonly wire: Buffer;
-  readonly pages: number;
-  readonly zeroPages: number;
-}
-
 /** Pages by runs: first page numbers and how many, side by side. */
 class Runs {
   readonly firsts: number[] = [];
   readonly counts: number[] = [];
 
-  add(page: number): void {
+  add(page: number, pages: number): void {
     const last = this.firsts.length - 1;
     const first = this.firsts[last];
     const count = this.counts[last];
-    if (first !== undefined && count !== undefined && first + count === page) this.counts[last] = count + 1;
+    if (first !== undefined && count !== undefined && first + count === page)
+      this.counts[last] = count + pages;
     else {
       this.firsts.push(page);
-      this.counts.push(1);
+      this.counts.push(pages);
     }
   }
 
   get length(): number {
     return this.firsts.length;
+  }
+}
+
+/** A message; its data stands in memory that is used again for the message after the one after the next. */
+export class PageMessage {
+  readonly pages: number;
+  readonly zeroPages: number;
+  readonly dataBytes: number;
+  private readonly buffer: Buffer;
+  private readonly data: Runs;
+  private readonly zeroes: Runs;
+
+  constructor(
+    buffer: Buffer,
+    dataBytes: number,
+    data: Runs,
+    zeroes: Runs,
+    count: { pages: number; zeroPages: number },
+  ) {
+    this.buffer = buffer;
+    this.dataBytes = dataBytes;
+    this.data = data;
+    this.zeroes = zeroes;
+    this.pages = count.pages;
+    this.zeroPages = count.zeroPages;
+  }
+
+  /** A ReceiveVmRequest as it is on the wire, built around the data where that stands. */
+  wire(): Buffer {
+    return wire(this.buffer, this.dataBytes, this.data, this.zeroes);
+  }
+
+  /** What the message holds, to be part of another. */
+  content(): MemoryPages {
+    const data = this.buffer.subarray(HEAD_BYTES, HEAD_BYTES + this.dataBytes);
+    return {
+      firstPages: this.data.firsts,
+      pageCounts: this.data.counts,
+      zeroFirstPages: this.zeroes.firsts,
+      zeroPageCounts: this.zeroes.counts,
+      crc32: crc32(data),
+      data,
+    };
   }
 }
 
@@ -68,7 +109,7 @@ export function* pageMessages(
   ranges: Iterable<PageRange>,
   skipZeroes: boolean,
 ): Generator<PageMessage> {
-  const buffers = [0, 1].map(() => Buffer.allocUnsafeSlow(HEAD_BYTES + MOST_DATA_BYTES));
+  const buffers = [0, 1, 2].map(() => Buffer.allocUnsafeSlow(HEAD_BYTES + MOST_DATA_BYTES));
   let turn = 0;
   let data = new Runs();
   let zeroes = new Runs();
@@ -77,8 +118,8 @@ export function* pageMessages(
   let zeroPages = 0;
   const finish = (): PageMessage => {
     const buffer = buffers[turn] as Buffer;
-    const message = { wire: wire(buffer, dataBytes, data, zeroes), pages, zeroPages };
-    turn = 1 - turn;
+    const message = new PageMessage(buffer, dataBytes, data, zeroes, { pages, zeroPages });
+    turn = (turn + 1) % buffers.length;
     data = new Runs();
     zeroes = new Runs();
     dataBytes = 0;
@@ -89,28 +130,30 @@ export function* pageMessages(
   for (const { gpa, bytes } of ranges) {
     for (let done = 0; done < bytes; ) {
       const buffer = buffers[turn] as Buffer;
-      const length = Math.min(bytes - done, MOST_DATA_BYTES - dataBytes);
-      const at = HEAD_BYTES + dataBytes;
-      memory.readInto(gpa + BigInt(done), length, buffer, at);
-      const firstPage = Number((gpa + BigInt(done)) / BigInt(PAGE_BYTES));
-      let kept = at;
+      const start = gpa + BigInt(done);
+      const room = Math.min(bytes - done, MOST_DATA_BYTES - dataBytes);
+      const view = memory.view(start, room);
+      const firstPage = Number(start / BigInt(PAGE_BYTES));
       let full = false;
       let read = 0;
-      for (; read < length && !full; read += PAGE_BYTES) {
-        const page = firstPage + read / PAGE_BYTES;
-        const from = at + read;
-        pages += 1;
-        if (buffer.compare(ZERO_PAGE, 0, PAGE_BYTES, from, from + PAGE_BYTES) === 0) {
-          zeroPages += 1;
-          if (!skipZeroes) zeroes.add(page);
+      while (read < view.length && !full) {
+        const zero = isZero(view, read);
+        const from = read;
+        do read += PAGE_BYTES;
+        while (read < view.length && isZero(view, read) === zero);
+        const count = (read - from) / PAGE_BYTES;
+        const page = firstPage + from / PAGE_BYTES;
+        pages += count;
+        if (zero) {
+          zeroPages += count;
+          if (!skipZeroes) zeroes.add(page, count);
         } else {
-          if (kept !== from) buffer.copyWithin(kept, from, from + PAGE_BYTES);
-          kept += PAGE_BYTES;
-          data.add(page);
+          view.copy(buffer, HEAD_BYTES + dataBytes, from, read);
+          dataBytes += read - from;
+          data.add(page, count);
         }
         full = data.length === MOST_RUNS || zeroes.length === MOST_RUNS;
       }
-      dataBytes = kept - HEAD_BYTES;
       done += read;
       if (full || dataBytes === MOST_DATA_BYTES) yield finish();
     }

@@ -62,11 +62,14 @@ export async function rehearse(vm: Vm): Promise<void> {
 export async function commitVm(vm: Vm, commit: ReceiveVmCommit__Output): Promise<Part[]> {
   const parts: Part[] = [];
   if (commit.state === null) throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
-  if (commit.memoryHashes.length > 0) {
+  const timed = async (name: string, task: () => Promise<void>): Promise<void> => {
     const since = performance.now();
-    await requireSameMemory(vm, commit.memoryHashes);
-    parts.push({ name: 'hash', ms: performance.now() - since });
-  }
+    await task();
+    parts.push({ name, ms: performance.now() - since });
+  };
+  const { pages, memoryHashes } = commit;
+  if (pages !== null) await timed('memory', () => writePages(vm, pages));
+  if (memoryHashes.length > 0) await timed('hash', () => requireSameMemory(vm, memoryHashes));
   await vm.arrive(vmSnapshot(commit.state), commit.run, (name, ms) => parts.push({ name, ms }));
   return parts;
 }

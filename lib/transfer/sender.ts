@@ -12,7 +12,7 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
-import { type PageRange, pageMessages } from './page-messages.js';
+import { type PageMessage, type PageRange, pageMessages } from './page-messages.js';
 import { vmState } from './vm-state.js';
 
 /** A stream of ReceiveVm, seen from the source. */
@@ -47,6 +47,12 @@ export interface RoundProgress extends Sent {
   /** 0 where that is not known. */
   readonly ofPages: number;
 }
+
+const withMessage = (sent: Sent, message: PageMessage | undefined, bytes: number): Sent => ({
+  pages: sent.pages + (message?.pages ?? 0),
+  zeroPages: sent.zeroPages + (message?.zeroPages ?? 0),
+  bytes: sent.bytes + bytes,
+});
 
 const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 const wire = (message: ReceiveVmRequest): Buffer => requestSerialize(message);
@@ -117,26 +123,23 @@ export class VmSender {
         };
         part('capture');
         // After the state was taken: KVM may write memory for that (steal time).
-        const dirty = this.vm.dirty.collect();
+        const dirty = this.vm.dirty.collectLast();
         const first = this.round === 0;
         const left = first ? this.vm.memory.written() : dirty.runs;
-        const sent = await this.beforeCommit(() => this.sendPages(left, first));
+        const { sent, last: pages } = await this.beforeCommit(() => this.sendAllButLast(left, first));
         part('memory');
         const memoryHashes = verifyMemory ? await hashMemory(this.vm.memory) : [];
         if (verifyMemory) part('hash');
-        const commit = wire({ commit: { state: vmState(snapshot), run, memoryHashes } });
+        const commit = wire({
+          commit: { state: vmState(snapshot), run, memoryHashes, pages: pages?.content() ?? null },
+        });
+        part('serialize');
         const arrived = await this.commit(commit);
         part('answer');
         parts.push(...arrived);
         const blackoutMs = last - since;
-        return {
-          pages: sent.pages,
-          zeroPages: sent.zeroPages,
-          bytes: sent.bytes + commit.length,
-          blackoutMs,
-          parts,
-          verifiedRanges: memoryHashes.length,
-        };
+        const all = withMessage(sent, pages, commit.length);
+        return { ...all, blackoutMs, parts, verifiedRanges: memoryHashes.length };
       });
     } catch (error) {
       if (!(error instanceof HandOverFailed)) throw error;
@@ -178,23 +181,39 @@ export class VmSender {
   private async sendPages(
     ranges: Iterable<PageRange>,
     skipZeroes: boolean,
-    each: (soFar: Sent) => Promise<void> = async () => undefined,
+    each: (soFar: Sent) => Promise<void>,
   ): Promise<Sent> {
-    let soFar: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
+    const { sent, last } = await this.sendAllButLast(ranges, skipZeroes, each);
+    if (last === undefined) return sent;
+    const message = last.wire();
+    await this.link.send(message);
+    const all = withMessage(sent, last, message.length);
+    await each(all);
+    return all;
+  }
+
+  /** Sends all messages but the last one, which is given back: for whoever has more to say with it. */
+  private async sendAllButLast(
+    ranges: Iterable<PageRange>,
+    skipZeroes: boolean,
+    each: (soFar: Sent) => Promise<void> = async () => undefined,
+  ): Promise<{ sent: Sent; last: PageMessage | undefined }> {
+    let sent: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
     let onItsWay: Promise<void> = Promise.resolve();
-    for (const { wire: message, pages, zeroPages } of pageMessages(this.vm.memory, ranges, skipZeroes)) {
-      // The one before must be out: the next is built where it stands.
-      await onItsWay;
-      onItsWay = this.link.send(message);
-      soFar = {
-        pages: soFar.pages + pages,
-        zeroPages: soFar.zeroPages + zeroPages,
-        bytes: soFar.bytes + message.length,
-      };
-      await each(soFar);
+    let last: PageMessage | undefined;
+    for (const message of pageMessages(this.vm.memory, ranges, skipZeroes)) {
+      if (last !== undefined) {
+        const wireBytes = last.wire();
+        // The one before must be out: the next but one is built where it stands.
+        await onItsWay;
+        onItsWay = this.link.send(wireBytes);
+        sent = withMessage(sent, last, wireBytes.length);
+        await each(sent);
+      }
+      last = message;
     }
     await onItsWay;
-    return soFar;
+    return { sent, last };
   }
 
   /** Waits until so many bytes were allowed since then. */

@@ -157,9 +157,21 @@ export class DirtyLog {
       this.giveBack();
       throw error;
     }
+    return this.handedOut(tracking, pages);
+  }
+
+  /**
+   * The same of a guest that is stopped for good: with manual protection KVM's log stays as it is, since write-protecting
+   * pages once more would only hold up the guest. Where it goes on after all, they come again with the next collect.
+   */
+  collectLast(): DirtyPages {
+    const tracking = this.ready();
+    return this.handedOut(tracking, this.take(tracking));
+  }
+
+  private handedOut(tracking: Tracking, pages: number): DirtyPages {
     const { round } = tracking;
-    const runs = { [Symbol.iterator]: () => this.allRuns(tracking, round) };
-    return { round, pages, runs };
+    return { round, pages, runs: { [Symbol.iterator]: () => this.allRuns(tracking, round) } };
   }
 
   /**

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MEMORY_REGION_FLAGS, MEMORY_REGION_LAYOUT, SIZE } from '../kvm/abi.js';
 import type { IoctlPort } from '../kvm/port.js';
-import { memfdCreate, mmapShared, munmap, seekData, seekHole } from '../os/libc.js';
+import { memfdCreate, mmapShared, munmap, seekData, seekHole, viewOf } from '../os/libc.js';
 import { PAGE_BYTES } from './dirty-bitmap.js';
 
 const readAsync = promisify(read);
@@ -15,6 +15,8 @@ const writeAsync = promisify(write);
 const PAGE = BigInt(PAGE_BYTES);
 /** How many regions a VM has at most. */
 export const MOST_REGIONS = 32;
+/** How much of a mapping one view shows: Node 20's buffers end at 4 GiB. */
+const VIEW_BYTES = 1024 * 1024 * 1024;
 /** Below this, a read or write is a copy of microseconds: cheaper here than by way of libuv's pool. */
 const SYNC_BYTES = 64 * 1024;
 const ZEROES = Buffer.alloc(64 * 1024);
@@ -102,6 +104,8 @@ export class GuestMemory {
   private readonly placed: readonly PlacedRegion[];
   private readonly fd: number;
   private readonly mappings: Array<{ address: number; bytes: number }> = [];
+  /** Of mappings, VIEW_BYTES each, made as they are asked for; by address. */
+  private readonly views = new Map<number, Buffer>();
   private listener: WriteListener = () => undefined;
   private users = 0;
   private closing = false;
@@ -190,6 +194,28 @@ export class GuestMemory {
   /** Reads a range into buffer[at..], at once. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
   readInto(gpa: bigint, bytes: number, buffer: Buffer, at: number): void {
     readSync(this.fd, buffer, at, bytes, this.locate(gpa, BigInt(bytes)));
+  }
+
+  /**
+   * Memory as it stands in the guest's mapping, from gpa on: all of the range, or its first part where it crosses a
+   * boundary of 1 GiB of its region. For ranges that hold data (`written`, or dirty pages): a look at a hole would fill it.
+   * To be used before anything is awaited: a view of a VM's memory that is gone ends the process. Throws
+   * MEMORY_RANGE_NOT_BACKED, VM_DELETED.
+   */
+  view(gpa: bigint, bytes: number): Buffer {
+    const at = this.locate(gpa, BigInt(bytes));
+    const slot = this.placed.findLastIndex(({ offset }) => offset <= at);
+    const within = at - (this.placed[slot]?.offset ?? 0);
+    const first = within - (within % VIEW_BYTES);
+    const mapping = this.mappings[slot];
+    if (mapping === undefined) throw new Error('memory without a mapping');
+    const address = mapping.address + first;
+    let window = this.views.get(address);
+    if (window === undefined) {
+      window = viewOf(address, Math.min(VIEW_BYTES, mapping.bytes - first));
+      this.views.set(address, window);
+    }
+    return window.subarray(within - first, within - first + bytes);
   }
 
   /** Writes a range at once. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
@@ -307,6 +333,7 @@ export class GuestMemory {
   close(): void {
     this.closing = true;
     if (this.users > 0) return;
+    this.views.clear();
     for (const { address, bytes } of this.mappings.splice(0)) munmap(address, bytes);
     closeSync(this.fd);
   }

@@ -8,6 +8,7 @@ import {
   MsrRefused,
   type MsrRow,
   msrEntries,
+  msrEntriesOf,
   msrRows,
   readMsr,
   readMsrs,
@@ -55,6 +56,10 @@ describe('a table', () => {
       fc.property(fc.array(row), (rows) => {
         expect(msrRows(msrEntries(rows))).toEqual(rows);
         expect(msrEntries(rows)).toHaveLength(SIZE.msrEntry * rows.length);
+        const odd = (index: number) => index % 2 === 1;
+        expect(msrEntriesOf(msrEntries(rows), odd)).toEqual(
+          msrEntries(rows.filter(({ index }) => odd(index))),
+        );
       }),
     );
   });

@@ -46,8 +46,13 @@ interface Read {
 
 /** The messages as a receiver has them; each is read before the one after the next is built, as the sender does. */
 function read(ranges: Iterable<PageRange>, skipZeroes = false): Read[] {
-  return Array.from(pageMessages(here, ranges, skipZeroes), ({ wire, pages, zeroPages }) => {
-    const request = requestDeserialize(Buffer.from(wire));
+  return Array.from(pageMessages(here, ranges, skipZeroes), (built) => {
+    const { pages, zeroPages } = built;
+    const wire = Buffer.from(built.wire());
+    const request = requestDeserialize(wire);
+    // In a commit the same is said in its own words.
+    const commit = requestDeserialize(requestSerialize({ commit: { pages: built.content() } })).commit;
+    expect(commit?.pages).toEqual(request.pages);
     const { pages: message } = request;
     if (message === null || message === undefined) throw new Error('no message with pages');
     return { message, wireBytes: wire.length, pages, zeroPages };
@@ -103,7 +108,7 @@ describe('pages of any memory', () => {
         data,
       },
     });
-    expect(only?.wire.equals(expected)).toBe(true);
+    expect(only?.wire().equals(expected)).toBe(true);
   });
 
   test('of regions far apart have their own numbers', () => {

@@ -275,6 +275,29 @@ describe('a collect', () => {
     expect([...runs]).toEqual([{ gpa: 0x10ff_f000n, bytes: 2 * PAGE }]);
   });
 
+  test('of a guest that is stopped leaves KVM its log, and the pages come again where the guest goes on after all', () => {
+    const { vm, log } = made(true);
+    log.start();
+    vm.guestWrites(0, 1);
+    log.collect();
+    vm.guestWrites(0, 2);
+    vm.calls.length = 0;
+    expect(pagesOf(log.collectLast().runs)).toEqual([0x2000n]);
+    expect(vm.calls).toEqual(['get 0', 'get 1', 'get 2']);
+    vm.guestWrites(0, 3);
+    expect(pagesOf(log.collect().runs)).toEqual([0x2000n, 0x3000n]);
+  });
+
+  test('of a stopped guest, without manual protection, is given back like any other', () => {
+    const { vm, log } = made(false);
+    log.start();
+    vm.guestWrites(0, 2);
+    expect(pagesOf(log.collectLast().runs)).toEqual([0x2000n]);
+    log.giveBack();
+    vm.guestWrites(0, 3);
+    expect(pagesOf(log.collect().runs)).toEqual([0x2000n, 0x3000n]);
+  });
+
   test('whose clearing fails loses nothing', () => {
     const { vm, log } = made(true);
     log.start();

@@ -1,6 +1,7 @@
 // Original file: protos/vcpud/v1/migration.proto
 
 import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from '../../vcpud/v1/VmState.js';
+import type { MemoryPages as _vcpud_v1_MemoryPages, MemoryPages__Output as _vcpud_v1_MemoryPages__Output } from '../../vcpud/v1/MemoryPages.js';
 
 /**
  * The state, and the guest goes on.
@@ -18,6 +19,10 @@ export interface ReceiveVmCommit {
    * SHA-256 of each 16 MiB of memory (the last range of a region may be shorter), region by region; empty not to compare.
    */
   'memoryHashes'?: (Buffer | Uint8Array | string)[];
+  /**
+   * The last of the memory, where it is not much: a message less while the guest stands still.
+   */
+  'pages'?: (_vcpud_v1_MemoryPages | null);
 }
 
 /**
@@ -36,4 +41,8 @@ export interface ReceiveVmCommit__Output {
    * SHA-256 of each 16 MiB of memory (the last range of a region may be shorter), region by region; empty not to compare.
    */
   'memoryHashes': (Buffer)[];
+  /**
+   * The last of the memory, where it is not much: a message less while the guest stands still.
+   */
+  'pages': (_vcpud_v1_MemoryPages__Output | null);
 }
