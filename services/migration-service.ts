@@ -7,7 +7,7 @@ import { type Endpoint, leavesMachine, parseEndpoint } from '../lib/api/endpoint
 import type { Peers } from '../lib/api/peers.js';
 import { PAGE_BYTES } from '../lib/api/zero-pages.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { commitVm, rehearse, writePages } from '../lib/transfer/receiver.js';
+import { rehearse, VmReceiver } from '../lib/transfer/receiver.js';
 import { type Part, type SwitchResult, VmSender } from '../lib/transfer/sender.js';
 import type { MemoryRegion } from '../lib/vm/guest-memory.js';
 import type { Caller, Vm } from '../lib/vm/vm.js';
@@ -229,22 +229,24 @@ async function receive(
   reply: Reply<ReceiveVmResponse>,
 ): Promise<void> {
   let vm: Vm | undefined;
+  let receiver: VmReceiver | undefined;
   let arrived = false;
   try {
     for await (const { begin: first, pages, roundEnd, commit } of requests) {
       if (first !== null && first !== undefined) {
         if (vm !== undefined) throw outOfPlace('begin comes once');
         vm = begin(vms, expected, first);
+        receiver = new VmReceiver(vm);
         await rehearse(vm);
         reply.send({ ready: {} });
-      } else if (vm === undefined) {
+      } else if (vm === undefined || receiver === undefined) {
         throw outOfPlace('begin comes first');
       } else if (pages !== null && pages !== undefined) {
-        await writePages(vm, pages);
+        await receiver.writePages(pages);
       } else if (roundEnd !== null && roundEnd !== undefined) {
         reply.send({ roundWritten: { round: roundEnd.round } });
       } else if (commit !== null && commit !== undefined) {
-        const parts = await commitVm(vm, commit);
+        const parts = await receiver.commit(commit);
         arrived = true;
         forgetExpected(expected, vm);
         reply.send({ arrived: { parts: parts.map(switchPart) } });

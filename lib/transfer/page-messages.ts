@@ -63,19 +63,19 @@ export class PageMessage {
   readonly zeroPages: number;
   readonly dataBytes: number;
   private readonly buffer: Buffer;
-  private readonly data: Runs;
+  private readonly filled: Runs;
   private readonly zeroes: Runs;
 
   constructor(
     buffer: Buffer,
     dataBytes: number,
-    data: Runs,
+    filled: Runs,
     zeroes: Runs,
     count: { pages: number; zeroPages: number },
   ) {
     this.buffer = buffer;
     this.dataBytes = dataBytes;
-    this.data = data;
+    this.filled = filled;
     this.zeroes = zeroes;
     this.pages = count.pages;
     this.zeroPages = count.zeroPages;
@@ -83,20 +83,28 @@ export class PageMessage {
 
   /** A ReceiveVmRequest as it is on the wire, built around the data where that stands. */
   wire(): Buffer {
-    return wire(this.buffer, this.dataBytes, this.data, this.zeroes);
+    return wire(this.buffer, this.dataBytes, this.filled, this.zeroes);
+  }
+
+  /** Which pages the data is of, and which are zero. */
+  get runs(): Pick<MemoryPages, 'firstPages' | 'pageCounts' | 'zeroFirstPages' | 'zeroPageCounts'> {
+    return {
+      firstPages: this.filled.firsts,
+      pageCounts: this.filled.counts,
+      zeroFirstPages: this.zeroes.firsts,
+      zeroPageCounts: this.zeroes.counts,
+    };
+  }
+
+  /** The pages that are not zero, one behind the other. */
+  get data(): Buffer {
+    return this.buffer.subarray(HEAD_BYTES, HEAD_BYTES + this.dataBytes);
   }
 
   /** What the message holds, to be part of another. */
   content(): MemoryPages {
-    const data = this.buffer.subarray(HEAD_BYTES, HEAD_BYTES + this.dataBytes);
-    return {
-      firstPages: this.data.firsts,
-      pageCounts: this.data.counts,
-      zeroFirstPages: this.zeroes.firsts,
-      zeroPageCounts: this.zeroes.counts,
-      crc32: crc32(data),
-      data,
-    };
+    const { data } = this;
+    return { ...this.runs, crc32: crc32(data), data };
   }
 }
 

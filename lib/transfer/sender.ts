@@ -13,6 +13,7 @@ import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { type PageMessage, type PageRange, pageMessages } from './page-messages.js';
+import { type LeftPages, SentPages } from './patches.js';
 import { vmState } from './vm-state.js';
 
 /** A stream of ReceiveVm, seen from the source. */
@@ -67,6 +68,7 @@ export class VmSender {
   private readonly link: Link;
   private readonly bytesPerMs: number;
   private readonly gone: () => boolean;
+  private readonly sent = new SentPages();
   private round = 0;
 
   /** bandwidth: bytes a second for rounds; 0 for no limit. gone: whether nobody leads any more: a round then ends. */
@@ -125,13 +127,15 @@ export class VmSender {
         // After the state was taken: KVM may write memory for that (steal time).
         const dirty = this.vm.dirty.collectLast();
         const first = this.round === 0;
-        const left = first ? this.vm.memory.written() : dirty.runs;
-        const { sent, last: pages } = await this.beforeCommit(() => this.sendAllButLast(left, first));
+        const { whole, patches, patched }: LeftPages = first
+          ? { whole: this.vm.memory.written(), patches: null, patched: 0 }
+          : this.sent.patchesFor(this.vm.memory, dirty.runs);
+        const { sent, last: pages } = await this.beforeCommit(() => this.sendAllButLast(whole, first));
         part('memory');
         const memoryHashes = verifyMemory ? await hashMemory(this.vm.memory) : [];
         if (verifyMemory) part('hash');
         const commit = wire({
-          commit: { state: vmState(snapshot), run, memoryHashes, pages: pages?.content() ?? null },
+          commit: { state: vmState(snapshot), run, memoryHashes, pages: pages?.content() ?? null, patches },
         });
         part('serialize');
         const arrived = await this.commit(commit);
@@ -139,7 +143,7 @@ export class VmSender {
         parts.push(...arrived);
         const blackoutMs = last - since;
         const all = withMessage(sent, pages, commit.length);
-        return { ...all, blackoutMs, parts, verifiedRanges: memoryHashes.length };
+        return { ...all, pages: all.pages + patched, blackoutMs, parts, verifiedRanges: memoryHashes.length };
       });
     } catch (error) {
       if (!(error instanceof HandOverFailed)) throw error;
@@ -183,7 +187,11 @@ export class VmSender {
     skipZeroes: boolean,
     each: (soFar: Sent) => Promise<void>,
   ): Promise<Sent> {
-    const { sent, last } = await this.sendAllButLast(ranges, skipZeroes, each);
+    // Of the first round nothing is kept: which pages are written again and again shows from the second on.
+    const keep = this.round > 1;
+    const { sent, last } = await this.sendAllButLast(ranges, skipZeroes, each, (message) => {
+      if (keep) this.sent.remember(message);
+    });
     if (last === undefined) return sent;
     const message = last.wire();
     await this.link.send(message);
@@ -197,11 +205,13 @@ export class VmSender {
     ranges: Iterable<PageRange>,
     skipZeroes: boolean,
     each: (soFar: Sent) => Promise<void> = async () => undefined,
+    built: (message: PageMessage) => void = () => undefined,
   ): Promise<{ sent: Sent; last: PageMessage | undefined }> {
     let sent: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
     let onItsWay: Promise<void> = Promise.resolve();
     let last: PageMessage | undefined;
     for (const message of pageMessages(this.vm.memory, ranges, skipZeroes)) {
+      built(message);
       if (last !== undefined) {
         const wireBytes = last.wire();
         // The one before must be out: the next but one is built where it stands.

@@ -218,6 +218,15 @@ export class GuestMemory {
     return window.subarray(within - first, within - first + bytes);
   }
 
+  /**
+   * Writes a few bytes at once into pages that hold data: without a system call, but in a hole that the host has no page
+   * left for, this would end the process. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED.
+   */
+  patchNow(gpa: bigint, data: Uint8Array): void {
+    this.view(gpa, data.length).set(data);
+    this.listener(gpa, data.length);
+  }
+
   /** Writes a range at once. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
   writeNow(gpa: bigint, data: Uint8Array): void {
     writeSync(this.fd, data, 0, data.length, this.locate(gpa, BigInt(data.length)));

@@ -37,6 +37,7 @@ import type { ListVcpusResponse as _vcpud_v1_ListVcpusResponse, ListVcpusRespons
 import type { ListVmsRequest as _vcpud_v1_ListVmsRequest, ListVmsRequest__Output as _vcpud_v1_ListVmsRequest__Output } from './vcpud/v1/ListVmsRequest.js';
 import type { ListVmsResponse as _vcpud_v1_ListVmsResponse, ListVmsResponse__Output as _vcpud_v1_ListVmsResponse__Output } from './vcpud/v1/ListVmsResponse.js';
 import type { MemoryPages as _vcpud_v1_MemoryPages, MemoryPages__Output as _vcpud_v1_MemoryPages__Output } from './vcpud/v1/MemoryPages.js';
+import type { MemoryPatches as _vcpud_v1_MemoryPatches, MemoryPatches__Output as _vcpud_v1_MemoryPatches__Output } from './vcpud/v1/MemoryPatches.js';
 import type { MemoryRegion as _vcpud_v1_MemoryRegion, MemoryRegion__Output as _vcpud_v1_MemoryRegion__Output } from './vcpud/v1/MemoryRegion.js';
 import type { MigrationServiceClient as _vcpud_v1_MigrationServiceClient, MigrationServiceDefinition as _vcpud_v1_MigrationServiceDefinition } from './vcpud/v1/MigrationService.js';
 import type { MsrValue as _vcpud_v1_MsrValue, MsrValue__Output as _vcpud_v1_MsrValue__Output } from './vcpud/v1/MsrValue.js';
@@ -156,6 +157,7 @@ export interface ProtoGrpcType {
       ListVmsRequest: MessageTypeDefinition<_vcpud_v1_ListVmsRequest, _vcpud_v1_ListVmsRequest__Output>
       ListVmsResponse: MessageTypeDefinition<_vcpud_v1_ListVmsResponse, _vcpud_v1_ListVmsResponse__Output>
       MemoryPages: MessageTypeDefinition<_vcpud_v1_MemoryPages, _vcpud_v1_MemoryPages__Output>
+      MemoryPatches: MessageTypeDefinition<_vcpud_v1_MemoryPatches, _vcpud_v1_MemoryPatches__Output>
       MemoryRegion: MessageTypeDefinition<_vcpud_v1_MemoryRegion, _vcpud_v1_MemoryRegion__Output>
       MigrationOutcome: EnumTypeDefinition
       MigrationPhase: EnumTypeDefinition

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { api } from '../../../lib/api/definitions.js';
 import { PAGE_BYTES } from '../../../lib/api/zero-pages.js';
 import { MOST_DATA_BYTES, type PageRange, pageMessages } from '../../../lib/transfer/page-messages.js';
-import { writePages } from '../../../lib/transfer/receiver.js';
+import { VmReceiver } from '../../../lib/transfer/receiver.js';
 import { GuestMemory } from '../../../lib/vm/guest-memory.js';
 import type { Vm } from '../../../lib/vm/vm.js';
 import type { MemoryPages__Output } from '../../../protos/gen/vcpud/v1/MemoryPages.js';
@@ -181,7 +181,7 @@ describe('what a receiver writes', () => {
     return () => there.close();
   });
 
-  /** writePages asks a VM for nothing but its memory. */
+  /** Memory that arrives asks a VM for nothing but its memory. */
   const vm = () => ({ memory: there }) as Vm;
 
   const whole = ({ gpa, bytes }: { gpa: bigint; bytes: bigint }, memory: GuestMemory): Buffer => {
@@ -200,7 +200,7 @@ describe('what a receiver writes', () => {
           there.writeNow(BigInt(page * PAGE_BYTES), Buffer.alloc(PAGE_BYTES, value));
         }
         const ranges = REGIONS.map(({ gpa, bytes }) => ({ gpa, bytes: Number(bytes) }));
-        for (const { message } of read(ranges)) await writePages(vm(), message);
+        for (const { message } of read(ranges)) await new VmReceiver(vm()).writePages(message);
         for (const region of REGIONS) expect(whole(region, there).equals(whole(region, here))).toBe(true);
       }),
       { numRuns: 10 },
@@ -236,7 +236,7 @@ describe('what a receiver writes', () => {
       'MEMORY_RANGE_NOT_BACKED',
     ],
   ])('is nothing, of %s', async (_what, change, reason) => {
-    await expect(writePages(vm(), { ...good, ...change })).rejects.toMatchObject({ reason });
+    await expect(new VmReceiver(vm()).writePages({ ...good, ...change })).rejects.toMatchObject({ reason });
     for (const region of REGIONS) {
       expect(whole(region, there).equals(Buffer.alloc(Number(region.bytes)))).toBe(true);
     }

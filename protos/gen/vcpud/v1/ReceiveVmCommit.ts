@@ -2,6 +2,7 @@
 
 import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from '../../vcpud/v1/VmState.js';
 import type { MemoryPages as _vcpud_v1_MemoryPages, MemoryPages__Output as _vcpud_v1_MemoryPages__Output } from '../../vcpud/v1/MemoryPages.js';
+import type { MemoryPatches as _vcpud_v1_MemoryPatches, MemoryPatches__Output as _vcpud_v1_MemoryPatches__Output } from '../../vcpud/v1/MemoryPatches.js';
 
 /**
  * The state, and the guest goes on.
@@ -23,6 +24,10 @@ export interface ReceiveVmCommit {
    * The last of the memory, where it is not much: a message less while the guest stands still.
    */
   'pages'?: (_vcpud_v1_MemoryPages | null);
+  /**
+   * What changed within pages that were sent before.
+   */
+  'patches'?: (_vcpud_v1_MemoryPatches | null);
 }
 
 /**
@@ -45,4 +50,8 @@ export interface ReceiveVmCommit__Output {
    * The last of the memory, where it is not much: a message less while the guest stands still.
    */
   'pages': (_vcpud_v1_MemoryPages__Output | null);
+  /**
+   * What changed within pages that were sent before.
+   */
+  'patches': (_vcpud_v1_MemoryPatches__Output | null);
 }
