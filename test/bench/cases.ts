@@ -1,7 +1,7 @@
 // What can be measured, by name, in the order in which it is done.
 
 import { batch } from './batch.js';
-import { migration } from './migration.js';
+import { migrationOf } from './migration.js';
 import { readMemory } from './read-memory.js';
 import { residentMemory } from './resident-memory.js';
 import type { Measurement } from './row.js';
@@ -9,6 +9,7 @@ import type { Stage } from './stage.js';
 import { stop } from './stop.js';
 import { throughput, unary } from './unary.js';
 import { validate } from './validate.js';
+import { vcpuParts } from './vcpu-parts.js';
 
 export interface Case {
   readonly name: string;
@@ -26,5 +27,13 @@ export const CASES: readonly Case[] = [
   { name: 'throughput', what: 'GetNestedState, 64 in flight', nesting: true, measure: throughput },
   { name: 'stop', what: 'for how long a vCPU stands still', nesting: true, measure: stop },
   { name: 'batch', what: 'BatchGetNestedStates of 64 vCPUs', nesting: true, measure: batch },
-  { name: 'migration', what: 'live migration, against QEMU’s', nesting: true, measure: migration },
+  { name: 'vcpu-parts', what: 'what each vCPU adds to a blackout', nesting: true, measure: vcpuParts },
+  ...[256, 1024].flatMap((mib) =>
+    (['idle', 'writer'] as const).map((load) => ({
+      name: `migration-${mib}-${load}`,
+      what: `live migration of ${mib} MiB, ${load}, against QEMU’s`,
+      nesting: true,
+      measure: migrationOf(mib, load),
+    })),
+  ),
 ];

@@ -13,12 +13,12 @@ import { CASES } from './cases.js';
 import { type Place, table } from './row.js';
 import type { RunResult } from './run.js';
 
-const HELP = `npm run bench [-- --only NAME]... [--json] [--out FILE]
+const HELP = `npm run bench [-- NAME...] [--json] [--out FILE]
 
 Measures vcpud against a floor in the same run, prints a table and writes it as JSON. Progress goes to standard
 error. A target that is missed is shown as such; the exit status says only whether all could be measured.
 
-  --only NAME   only this case; may be given more than once
+  NAME          only these cases; the first words of a name stand for all that begin with them
   --list        the names of the cases
   --out FILE    where the JSON goes (default: bench-results.json)
   --json        print the JSON as the last line, too
@@ -28,7 +28,8 @@ Exit status: 0 measured, 1 something could not be, 125 the emulated host could n
 `;
 
 const RUN = join(dirname(fileURLToPath(import.meta.url)), 'run.js');
-const TIMEOUT_MS = 30 * 60_000;
+/** For one case, or the emulated host's boot. */
+const CASE_TIMEOUT_MS = 20 * 60_000;
 
 const command = (place: Place, names: readonly string[]) => [process.execPath, RUN, place, ...names];
 
@@ -58,7 +59,7 @@ async function emulated(names: readonly string[]): Promise<RunResult> {
     ...DEFAULTS,
     cwd: process.cwd(),
     command: command('emulated', names),
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs: (1 + names.length) * CASE_TIMEOUT_MS,
     progress: (text) => void process.stderr.write(`testbed: ${text}\n`),
     onStdout: (chunk) => {
       output += chunk.toString();
@@ -84,9 +85,9 @@ async function measure(names: readonly string[]): Promise<RunResult[]> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
-      only: { type: 'string', multiple: true, default: [] },
       list: { type: 'boolean', default: false },
       out: { type: 'string', default: 'bench-results.json' },
       json: { type: 'boolean', default: false },
@@ -98,12 +99,19 @@ async function main(): Promise<void> {
     return;
   }
   if (values.list) {
-    for (const { name, what } of CASES) process.stdout.write(`${name.padEnd(12)} ${what}\n`);
+    for (const { name, what } of CASES) process.stdout.write(`${name.padEnd(22)} ${what}\n`);
     return;
   }
-  const unknown = values.only.find((name) => !CASES.some((known) => known.name === name));
+  const chosenBy =
+    (word: string) =>
+    ({ name }: { name: string }) =>
+      name === word || name.startsWith(`${word}-`);
+  const unknown = positionals.find((word) => !CASES.some(chosenBy(word)));
   if (unknown !== undefined) throw new Error(`there is no case ${unknown}: npm run bench -- --list`);
-  const names = values.only.length > 0 ? values.only : CASES.map(({ name }) => name);
+  const chosen = CASES.filter(
+    (known) => positionals.length === 0 || positionals.some((word) => chosenBy(word)(known)),
+  );
+  const names = chosen.map(({ name }) => name);
   const hosts = await measure(names);
   const json = JSON.stringify({ time: new Date().toISOString(), node: process.version, hosts });
   writeFileSync(values.out, `${json}\n`);

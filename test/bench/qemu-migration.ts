@@ -160,12 +160,16 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
+/** What the guest does beside its L2. */
+export const loadText = (writer: Writer | undefined): string =>
+  writer === undefined ? 'idle' : `${writer.mib} MiB written at ${writer.pagesPerSecond} pages/s`;
+
 /** The result as rows of the bench's table. */
 export function qemuRows(result: QemuMigrationResult): Measurement[] {
   const { memoryMib, writer, migrations } = result;
-  const load = writer === undefined ? 'idle' : `${writer.mib} MiB written, ${writer.pagesPerSecond} pages/s`;
+  const load = loadText(writer);
   const row = (name: string, key: 'downtimeMs' | 'totalMs'): Measurement => ({
-    name: `qemu-${name}-${memoryMib}`,
+    name: `qemu-${name}-${memoryMib}${writer === undefined ? '' : '-writer'}`,
     what: `QEMU's live migration, ${memoryMib} MiB, ${load}: ${name}`,
     unit: 'ms',
     measured: result.median[key],
