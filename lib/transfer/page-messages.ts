@@ -108,6 +108,20 @@ export class PageMessage {
   }
 }
 
+/** What messages are built in, one after the other; a sender makes it once, since fresh memory costs a fault a page. */
+export class MessageBuffers {
+  private readonly buffers = [0, 1, 2].map(() => Buffer.allocUnsafeSlow(HEAD_BYTES + MOST_DATA_BYTES));
+  private turn = 0;
+
+  get current(): Buffer {
+    return this.buffers[this.turn] as Buffer;
+  }
+
+  next(): void {
+    this.turn = (this.turn + 1) % this.buffers.length;
+  }
+}
+
 /**
  * The messages for all pages of the ranges, each read when its message is built. `skipZeroes` leaves zero pages out
  * instead of naming them: for a destination that never held anything else.
@@ -116,18 +130,16 @@ export function* pageMessages(
   memory: GuestMemory,
   ranges: Iterable<PageRange>,
   skipZeroes: boolean,
+  buffers: MessageBuffers = new MessageBuffers(),
 ): Generator<PageMessage> {
-  const buffers = [0, 1, 2].map(() => Buffer.allocUnsafeSlow(HEAD_BYTES + MOST_DATA_BYTES));
-  let turn = 0;
   let data = new Runs();
   let zeroes = new Runs();
   let dataBytes = 0;
   let pages = 0;
   let zeroPages = 0;
   const finish = (): PageMessage => {
-    const buffer = buffers[turn] as Buffer;
-    const message = new PageMessage(buffer, dataBytes, data, zeroes, { pages, zeroPages });
-    turn = (turn + 1) % buffers.length;
+    const message = new PageMessage(buffers.current, dataBytes, data, zeroes, { pages, zeroPages });
+    buffers.next();
     data = new Runs();
     zeroes = new Runs();
     dataBytes = 0;
@@ -137,7 +149,6 @@ export function* pageMessages(
   };
   for (const { gpa, bytes } of ranges) {
     for (let done = 0; done < bytes; ) {
-      const buffer = buffers[turn] as Buffer;
       const start = gpa + BigInt(done);
       const room = Math.min(bytes - done, MOST_DATA_BYTES - dataBytes);
       const view = memory.view(start, room);
@@ -156,7 +167,7 @@ export function* pageMessages(
           zeroPages += count;
           if (!skipZeroes) zeroes.add(page, count);
         } else {
-          view.copy(buffer, HEAD_BYTES + dataBytes, from, read);
+          view.copy(buffers.current, HEAD_BYTES + dataBytes, from, read);
           dataBytes += read - from;
           data.add(page, count);
         }

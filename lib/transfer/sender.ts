@@ -12,7 +12,7 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
-import { type PageMessage, type PageRange, pageMessages } from './page-messages.js';
+import { MessageBuffers, type PageMessage, type PageRange, pageMessages } from './page-messages.js';
 import { type LeftPages, SentPages } from './patches.js';
 import { vmState } from './vm-state.js';
 
@@ -69,6 +69,7 @@ export class VmSender {
   private readonly bytesPerMs: number;
   private readonly gone: () => boolean;
   private readonly sent = new SentPages();
+  private readonly buffers = new MessageBuffers();
   private round = 0;
 
   /** bandwidth: bytes a second for rounds; 0 for no limit. gone: whether nobody leads any more: a round then ends. */
@@ -210,7 +211,7 @@ export class VmSender {
     let sent: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
     let onItsWay: Promise<void> = Promise.resolve();
     let last: PageMessage | undefined;
-    for (const message of pageMessages(this.vm.memory, ranges, skipZeroes)) {
+    for (const message of pageMessages(this.vm.memory, ranges, skipZeroes, this.buffers)) {
       built(message);
       if (last !== undefined) {
         const wireBytes = last.wire();
