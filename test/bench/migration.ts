@@ -19,13 +19,13 @@ const SHAPE: MovingShape = { memoryMib: 256, writer: undefined, shell: false };
 export async function migration(stage: Stage): Promise<Measurement[]> {
   const vcpuds = await Promise.all([startVcpud(), startVcpud()]);
   const [first, second] = vcpuds as [(typeof vcpuds)[0], (typeof vcpuds)[0]];
-  const linux = new MovingLinux(first, second);
+  const linux = new MovingLinux(first, second, SHAPE);
   const blackouts: number[] = [];
   const totals: number[] = [];
   let parts = '';
   try {
     stage.say('booting the Linux guest in vcpud');
-    await linux.create(SHAPE);
+    await linux.create();
     await linux.boot();
     for (let run = 1 - WARM_UP; run <= RUNS; run += 1) {
       const result = await linux.move({ verifyMemory: false, maxBlackoutMs: MAX_BLACKOUT_MS });
@@ -37,7 +37,7 @@ export async function migration(stage: Stage): Promise<Measurement[]> {
         blackouts.push(result.blackoutMs);
         totals.push(result.totalMs);
       }
-      await linux.console.moreL2Lines(LINES_BETWEEN);
+      await linux.goesOn(LINES_BETWEEN);
     }
     const troubles = await linux.end();
     if (troubles.length > 0) throw new Error(`the guest is not as it was: ${troubles.join('; ')}`);
