@@ -1,6 +1,7 @@
 // A guest that goes back and forth between two vcpuds while it runs, as every live demo has it: the moves, what is told
 // meanwhile, what was wrong, and the sentences at the end.
 
+import { LIVE_PHASES } from '../lib/migration/live.js';
 import { median } from '../test/bench/statistics.js';
 import type { MoveResult, MovingGuest, Station } from '../test/harness/moving-guest.js';
 import { MovingLinux } from '../test/harness/moving-linux.js';
@@ -59,6 +60,8 @@ export interface Moved {
   readonly l2: { readonly before: string; readonly after: string };
   readonly blackout_ms: { readonly median: number; readonly max: number };
   readonly total_ms: { readonly median: number };
+  /** Of a move, medians. */
+  readonly move_phases_ms: Readonly<Record<string, number>>;
   readonly seconds: number;
   readonly troubles: readonly string[];
 }
@@ -113,6 +116,18 @@ export async function moveBackAndForth(
     l2: { before, after },
     blackout_ms: { median: round(median(blackouts)), max: round(Math.max(...blackouts)) },
     total_ms: { median: round(median(results.map(({ totalMs }) => totalMs))) },
+    move_phases_ms: Object.fromEntries(
+      LIVE_PHASES.map(([phase]) => [
+        phase,
+        round(
+          median(
+            results.flatMap(({ phases: all }) =>
+              all.filter(({ name: its }) => its === phase).map(({ ms }) => ms),
+            ),
+          ),
+        ),
+      ]),
+    ),
     seconds: round(seconds),
     troubles,
   };
@@ -135,6 +150,9 @@ export function movedSummary(moved: Moved): string[] {
   return [
     '',
     `moved          ${moved.migrations} times in ${moved.seconds} s, blackout ${typical} ms (median), ${max} ms at most`,
+    `a move         ${moved.total_ms.median} ms (median): ${Object.entries(moved.move_phases_ms)
+      .map(([phase, ms]) => `${phase} ${ms}`)
+      .join(', ')}`,
     `L2             ${moved.l2_lines} lines, none missing or repeated; counted from ${moved.l2.before} to ${moved.l2.after}`,
     ...moved.troubles.map((trouble) => `trouble        ${trouble}`),
   ];

@@ -2,7 +2,7 @@
 // is, and what its console must say, is its own class's: moving-linux.ts, moving-small.ts.
 
 import type { VcpudClient } from '../../lib/api/client.js';
-import { type LiveOptions, type LiveResult, migrateLive } from '../../lib/migration/live.js';
+import { type LiveOptions, type LivePhase, type LiveResult, migrateLive } from '../../lib/migration/live.js';
 import type { Preflight } from '../../lib/migration/preflight.js';
 import { GuestConsole } from '../guests/linux/console.js';
 
@@ -89,6 +89,7 @@ export type MoveOptions = Pick<LiveOptions, 'verifyMemory' | 'maxBlackoutMs'>;
 export interface MoveResult extends LiveResult {
   /** What the destination found before anything was touched. */
   readonly preflight: Preflight;
+  readonly phases: ReadonlyArray<{ readonly name: LivePhase; readonly ms: number }>;
 }
 
 export abstract class MovingGuest {
@@ -142,6 +143,7 @@ export abstract class MovingGuest {
   async move(options: MoveOptions): Promise<MoveResult> {
     const { from, to } = this;
     let preflight: Preflight | undefined;
+    const phases: Array<{ name: LivePhase; ms: number }> = [];
     const result = await migrateLive({
       ...options,
       source: from.client,
@@ -152,13 +154,15 @@ export abstract class MovingGuest {
       maxRounds: 30,
       onEvent: (event) => {
         if (event.kind === 'checked') preflight = event.preflight;
-        else if (event.kind === 'phase' && event.phase === 'prepare') this.console.follow(to.client);
+        if (event.kind !== 'phase') return;
+        phases.push({ name: event.phase, ms: event.ms });
+        if (event.phase === 'prepare') this.console.follow(to.client);
       },
     });
     this.from = to;
     this.to = from;
     if (preflight === undefined) throw new Error('a move without a check before it');
-    return { ...result, preflight };
+    return { ...result, preflight, phases };
   }
 
   /** How many lines told L2's count. */
