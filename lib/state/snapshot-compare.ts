@@ -87,7 +87,9 @@ export function differences(a: VcpuSnapshot, b: VcpuSnapshot): string[] {
     const right = b[name];
     if (left === undefined || right === undefined) return [name];
     if (name === 'msrs') {
-      return differingMsrs(left, right, a.cpuid !== undefined && AMD_VENDORS.has(vendorString(a.cpuid)));
+      return left.length % SIZE.msrEntry === 0
+        ? differingMsrs(left, right, a.cpuid !== undefined && AMD_VENDORS.has(vendorString(a.cpuid)))
+        : [name];
     }
     // By what the kernel holds: on SVM it reads L1's save area back with a few bytes that it never takes (DR6, CR2).
     if (name === 'nested') return compareNestedStates(left, right).lost.map(({ field }) => `nested.${field}`);
