@@ -4,89 +4,17 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { linuxGuest } from '../test/guests/linux/linux-guest.js';
 import { type CpuKind, nestedKvm } from '../test/harness/host-kind.js';
 import { DEFAULTS, runInTestbed, TestbedProblem } from '../test/testbed/run.js';
+import { HELP, readOptions, type Scenario, timeLimitMs, UsageError } from './options.js';
 import type { DemoResult } from './scenario.js';
-
-const HELP = `npm run demo [-- --guest small|linux] [--migrations N] [--cpu amd|intel] [--driver native|model] [--json]
-
-Moves a VM whose guest runs a guest of its own (L2) from one vcpud to another and shows that L2 counts on.
-Uses this machine's /dev/kvm where that has nested state, else boots an emulated host: AMD in seconds, Intel in
-a minute or two (the first time it fetches Debian packages into a cache folder).
-
-  --cpu CPU        amd or intel: whose nested virtualization (default: this machine's own, else amd)
-  --driver DRIVER  native: a real KVM (default). model: no kernel; a live L2's captured state is checked, moved,
-                   set and reset, and no guest runs
-  --guest GUEST    small: an L1 hypervisor of a few hundred instructions, moved once, stopped (default). linux: a
-                   Linux that runs its own KVM guest, moved back and forth while it runs
-  --migrations N   how often the Linux guest moves (default: 20)
-  --json           one JSON object as the last line of standard output; progress goes to standard error
-  --help           this text
-
-Exit status: 0 verified, 1 not verified or failed, 2 wrong usage, 125 the emulated host could not be had.
-`;
-
-/** For an emulated host's boot and the demo in it. */
-const TIMEOUT_MS: Readonly<Record<CpuKind, number>> = { amd: 30 * 60_000, intel: 30 * 60_000 };
+import { betweenTwoHosts } from './two-hosts.js';
 
 const HOSTS: Readonly<Record<CpuKind, string>> = {
   amd: 'an AMD host with nested SVM, emulated',
   intel: 'an Intel host with nested VMX, emulated',
 };
-
-interface Options {
-  readonly cpu: CpuKind | undefined;
-  readonly driver: 'native' | 'model';
-  readonly guest: 'small' | 'linux';
-  readonly migrations: number;
-  readonly json: boolean;
-}
-
-class UsageError extends Error {}
-
-function oneOf<const T extends string>(option: string, value: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === value);
-  if (found !== undefined) return found;
-  throw new UsageError(`${option} is one of ${choices.join(', ')}, not ${value}`);
-}
-
-/** Undefined where only the help was asked for. */
-function readOptions(args: string[]): Options | undefined {
-  let values: {
-    cpu?: string;
-    driver: string;
-    guest: string;
-    migrations: string;
-    json: boolean;
-    help: boolean;
-  };
-  try {
-    values = parseArgs({
-      args,
-      options: {
-        cpu: { type: 'string' },
-        driver: { type: 'string', default: 'native' },
-        guest: { type: 'string', default: 'small' },
-        migrations: { type: 'string', default: '20' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (values.help) return undefined;
-  const cpu = values.cpu === undefined ? undefined : oneOf('--cpu', values.cpu, ['amd', 'intel']);
-  const driver = oneOf('--driver', values.driver, ['native', 'model']);
-  const guest = oneOf('--guest', values.guest, ['small', 'linux']);
-  const migrations = Number(values.migrations);
-  if (!Number.isInteger(migrations) || migrations < 1)
-    throw new UsageError(`--migrations is a whole number from 1 on, not ${values.migrations}`);
-  if (driver === 'model' && guest === 'linux') throw new UsageError('the model driver runs no guest');
-  return { cpu, driver, guest, migrations, json: values.json };
-}
 
 const script = (name: string): string => join(dirname(fileURLToPath(import.meta.url)), name);
 
@@ -96,20 +24,29 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const { cpu, driver, guest, migrations, json } = options;
+  const { cpu, scenario, json } = options;
   const flags = json ? ['--json'] : [];
-  if (driver === 'model') return runHere([process.execPath, script('model.js'), cpu ?? 'amd', ...flags]);
+  if (scenario.kind === 'model')
+    return runHere([process.execPath, script('model.js'), cpu ?? 'amd', ...flags]);
+  const progress = (line: string) => void process.stderr.write(`${line}\n`);
   // Made here: an emulated host would make it again each time.
-  if (guest === 'linux') await linuxGuest((line) => void process.stderr.write(`${line}\n`));
-  const scenario =
-    guest === 'linux' ? [script('linux.js'), '--migrations', String(migrations)] : [script('scenario.js')];
-  const command = [process.execPath, ...scenario, ...flags];
+  if (scenario.kind !== 'stopped' && scenario.guest === 'linux') await linuxGuest(progress);
+  if (scenario.kind === 'two hosts') return betweenTwoHosts(scenario, json, progress);
+  const command = [process.execPath, ...commandOf(scenario), ...flags];
   const own = nestedKvm();
   if (own !== undefined && (cpu ?? own) === own) {
-    process.stderr.write("this machine's KVM has nested state: the demo runs on it\n");
+    progress("this machine's KVM has nested state: the demo runs on it");
     return runHere(command);
   }
-  return runEmulated(cpu ?? 'amd', own, command, json);
+  const migrations = scenario.kind === 'live' ? scenario.migrations : 1;
+  return runEmulated(cpu ?? 'amd', own, command, json, migrations);
+}
+
+/** What shows it on a host whose KVM has nested state. */
+function commandOf(scenario: Extract<Scenario, { kind: 'stopped' | 'live' }>): string[] {
+  if (scenario.kind === 'stopped') return [script('scenario.js')];
+  const { guest, migrations } = scenario;
+  return [script('live.js'), '--guest', guest, '--migrations', String(migrations)];
 }
 
 function runHere([program, ...args]: string[]): Promise<number> {
@@ -126,6 +63,7 @@ async function runEmulated(
   own: CpuKind | undefined,
   command: string[],
   json: boolean,
+  migrations: number,
 ): Promise<number> {
   const why = own === undefined ? 'has no nested state' : `is ${own}`;
   process.stderr.write(`this machine's KVM ${why}: the demo runs in an emulated ${cpu} host\n`);
@@ -137,7 +75,7 @@ async function runEmulated(
     cpu,
     cwd: process.cwd(),
     command,
-    timeoutMs: TIMEOUT_MS[cpu],
+    timeoutMs: timeLimitMs(cpu, migrations),
     progress: (line) => {
       if (line.startsWith('booted')) {
         bootMs = performance.now() - since;

@@ -5,8 +5,9 @@ import { parseArgs } from 'node:util';
 import { migrate, type Phase } from '../lib/migration/migrate.js';
 import type { VmState__Output } from '../protos/gen/vcpud/v1/VmState.js';
 import { type Counters, createGuest, NORMAL, readCounters } from '../test/guests/guest.js';
+import { countersOf } from '../test/guests/small-console.js';
 import { startVcpud, type VcpudProcess } from '../test/harness/vcpud-process.js';
-import { countersOf, Watcher } from '../test/harness/watcher.js';
+import { Watcher } from '../test/harness/watcher.js';
 import { Phases } from './phases.js';
 
 const VM = 'demo';

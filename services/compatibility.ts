@@ -36,6 +36,7 @@ export function requirementsMessage(vms: VmRegistry, { config }: Vm, needs: Vcpu
     tscKhz: needs.tscKhz,
     vmxCapabilityMsrs: msrValues(needs.vmxCapabilityMsrs),
     nestedFormat: nestedFormat(needs.nestedFormat),
+    msrs: msrValues(needs.msrs),
   };
 }
 
@@ -70,6 +71,8 @@ const MOST_CPUID_ENTRIES = 256;
 const MOST_VCPUS = 288;
 /** One row of each MSR and vCPU, at most. */
 const MOST_VMX_MSRS = MOST_VCPUS * (MSR.VMX_LAST - MSR.VMX_FIRST + 1);
+/** Several times what a kernel lists. */
+const MOST_MSRS = 4096;
 
 /** A CPUID table of whole entries. Throws FIELD_REQUIRED, STATE_SIZE_WRONG. */
 function cpuidTable(entries: Buffer, field: string): Buffer {
@@ -143,6 +146,7 @@ export function vmFacts(message: VmRequirements__Output | null): VmFacts {
       atMost(MOST_VMX_MSRS, needs.vmxCapabilityMsrs, 'requirements.vmx_capability_msrs'),
     ),
     nestedFormat: FORMATS[needs.nestedFormat],
+    msrs: rows(atMost(MOST_MSRS, needs.msrs, 'requirements.msrs')),
   };
 }
 
@@ -160,6 +164,7 @@ export function destinationFacts(vms: VmRegistry, id: string): DestinationFacts 
     cpuid: host.supportedCpuid,
     tscKhz: host.tscKhz,
     vmxCapabilityMsrs: host.vmxCapabilityMsrs,
+    msrIndices: host.msrIndices,
     xsaveBytes: xsaveBytes(host),
     maxVcpus: host.maxVcpus,
     physicalAddressBits: host.physicalAddressBits,

@@ -504,6 +504,26 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
+    reason: 'MSR_MISSING',
+    severity: 'BLOCKER',
+    scope: 'same vendor',
+    compares:
+      'MSRs that hold something other than 0 with those that this kernel moves (KVM_GET_MSR_INDEX_LIST)',
+    why: 'KVM_SET_MSRS refuses an MSR that the kernel does not know; one of value 0 is left out, and nothing is lost with it.',
+    source: 'kvm_init_msr_lists in arch/x86/kvm/x86.c',
+    find: (vm, host) => {
+      const known = new Set(host.msrIndices);
+      return vm.msrs
+        .filter(({ index }) => !known.has(index))
+        .map(({ index, value }) => ({
+          subject: hex(index),
+          message: `The VM's MSR ${hex(index)} holds ${hex(value)}; this kernel does not have it.`,
+          source: hex(value),
+          destination: 'none',
+        }));
+    },
+  },
+  {
     reason: 'CAPABILITY_MISSING',
     severity: 'BLOCKER',
     scope: 'same vendor',

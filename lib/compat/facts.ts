@@ -51,6 +51,8 @@ export interface VmFacts {
   readonly vmxCapabilityMsrs: ReadonlyArray<{ readonly index: number; readonly value: bigint }>;
   /** Of the nested states that its vCPUs hold; undefined where the host has none. */
   readonly nestedFormat: NestedFormat | undefined;
+  /** MSRs that hold something other than 0 in some vCPU, each once; without the VMX capability MSRs. */
+  readonly msrs: ReadonlyArray<{ readonly index: number; readonly value: bigint }>;
 }
 
 /** The host that a VM is to move to. */
@@ -59,6 +61,8 @@ export interface DestinationFacts extends HostFacts {
   readonly tscKhz: number;
   /** What KVM offers to a new vCPU. */
   readonly vmxCapabilityMsrs: ReadonlyArray<{ readonly index: number; readonly value: bigint }>;
+  /** MSRs that a state has here. */
+  readonly msrIndices: readonly number[];
   readonly xsaveBytes: number;
   readonly maxVcpus: number;
   readonly physicalAddressBits: number;

@@ -106,9 +106,13 @@ export class MsrRefused extends Error {
   }
 }
 
+/** What an MSR is taken to hold that a kernel doesn't know: what it has on kernels that do, before anybody wrote it. */
+export const MSR_NOT_THERE = 0n;
+
 /**
  * Sets MSRs in order. One that the kernel refuses but that holds the wanted value already is as good as set
- * (read-only MSRs, and VMX capability MSRs on a vCPU that has run). Throws MsrRefused for any other.
+ * (read-only MSRs, and VMX capability MSRs on a vCPU that has run); so is one of value 0 that it doesn't know: kernels
+ * differ in which they have, and nothing is lost with it. Throws MsrRefused for any other.
  */
 export function writeMsrs(port: IoctlPort, entries: Buffer): void {
   const total = entries.length / SIZE.msrEntry;
@@ -122,7 +126,7 @@ export function writeMsrs(port: IoctlPort, entries: Buffer): void {
     const index = entries.readUInt32LE(done * SIZE.msrEntry);
     const wanted = entries.readBigUInt64LE(done * SIZE.msrEntry + 8);
     const held = readMsr(port, index);
-    if (held !== wanted) throw new MsrRefused(index, wanted, held);
+    if ((held ?? MSR_NOT_THERE) !== wanted) throw new MsrRefused(index, wanted, held);
     done += 1;
   }
 }

@@ -3,11 +3,11 @@
 
 import { SIZE } from '../kvm/abi.js';
 import { vendorString } from '../kvm/cpuid.js';
-import { type MsrRow, msrRows } from '../kvm/msrs.js';
+import { MSR_NOT_THERE, type MsrRow, msrRows } from '../kvm/msrs.js';
 import { compareNestedStates } from '../nested/compare.js';
 import type { ComponentName, VcpuSnapshot } from './vcpu-components.js';
 
-/** MSRs that change while nothing runs, or that hold the same thing in another form each time. */
+/** MSRs that change while nothing runs, that are the host's own, or that hold the same thing in another form each time. */
 const VOLATILE_MSRS: ReadonlyMap<number, string> = new Map([
   [0x10, 'IA32_TSC counts'],
   [0x3b, 'IA32_TSC_ADJUST follows a TSC written by the guest'],
@@ -15,6 +15,7 @@ const VOLATILE_MSRS: ReadonlyMap<number, string> = new Map([
   [0xe8, 'IA32_APERF counts'],
   [0x40000010, 'HV_X64_MSR_VP_RUNTIME counts'],
   [0x40000020, 'HV_X64_MSR_TIME_REF_COUNT counts'],
+  [0x40000022, 'HV_X64_MSR_TSC_FREQUENCY is what its host measured, and a write of it is ignored'],
 ]);
 
 /**
@@ -47,10 +48,11 @@ function withoutVolatile(name: ComponentName, bytes: Buffer): Buffer {
   return copy;
 }
 
+/** Of the rows of `a`: kernels differ in which MSRs they list, and what one lists beyond, nobody has given it. */
 function differingMsrs(a: Buffer, b: Buffer, amd: boolean): string[] {
-  const held = (index: number, value: bigint | undefined) => {
+  const held = (index: number, value = MSR_NOT_THERE) => {
     const [bits] = (amd ? PARTLY_HELD_ON_AMD.get(index) : undefined) ?? [];
-    return bits === undefined || value === undefined ? value : value & bits;
+    return bits === undefined ? value : value & bits;
   };
   // Most rows are alike byte for byte, and are not taken apart: this is done while a guest stands still.
   const [rows, others] = rowsUnlike(a, b).map(msrRows) as [MsrRow[], MsrRow[]];
@@ -62,18 +64,22 @@ function differingMsrs(a: Buffer, b: Buffer, amd: boolean): string[] {
     .map(({ index }) => `msrs.0x${index.toString(16)}`);
 }
 
-/** Those rows of each that are not, at the same place, the other's. */
+/** Those rows of each that are not, at the same place, the other's; each may have more of them than the other. */
 function rowsUnlike(a: Buffer, b: Buffer): [Buffer, Buffer] {
   const unlike: number[] = [];
-  for (let at = 0; at < a.length; at += SIZE.msrEntry) {
+  const both = Math.min(a.length, b.length);
+  for (let at = 0; at < Math.max(a.length, b.length); at += SIZE.msrEntry) {
     const end = at + SIZE.msrEntry;
-    if (a.compare(b, at, end, at, end) !== 0) unlike.push(at);
+    if (end > both || a.compare(b, at, end, at, end) !== 0) unlike.push(at);
   }
   const rows = (from: Buffer) => Buffer.concat(unlike.map((at) => from.subarray(at, at + SIZE.msrEntry)));
   return [rows(a), rows(b)];
 }
 
-/** Names of what differs, such as "regs" or "msrs.0xc0010117"; empty where the two are the same. */
+/**
+ * Names of what differs, such as "regs" or "msrs.0xc0010117"; empty where the two are the same. Of MSRs those count that
+ * the first has: it is what was given, the second what is held, maybe by another kernel.
+ */
 export function differences(a: VcpuSnapshot, b: VcpuSnapshot): string[] {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<ComponentName>;
   return [...names].flatMap((name) => {
@@ -81,7 +87,7 @@ export function differences(a: VcpuSnapshot, b: VcpuSnapshot): string[] {
     const right = b[name];
     if (left === undefined || right === undefined) return [name];
     if (name === 'msrs') {
-      return left.length === right.length && left.length % SIZE.msrEntry === 0
+      return left.length % SIZE.msrEntry === 0
         ? differingMsrs(left, right, a.cpuid !== undefined && AMD_VENDORS.has(vendorString(a.cpuid)))
         : [name];
     }

@@ -10,17 +10,18 @@ import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { PageSet } from './page-set.js';
 import { requireChecksum, writePatches } from './patches.js';
+import { Rehearsals } from './rehearsals.js';
 import type { Part } from './sender.js';
 import { vmSnapshot, vmState } from './vm-state.js';
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
 
-const REHEARSALS = 4;
+const rehearsals = new Rehearsals();
 const { requestSerialize, requestDeserialize } = api.MigrationService.service.ReceiveVm;
 
 /** Has the code of a commit run before it is needed; see Vm.rehearseArrival. */
 export async function rehearse(vm: Vm): Promise<void> {
-  for (let i = 0; i < REHEARSALS; i += 1) {
+  for (let left = rehearsals.next(); left > 0; left -= 1) {
     await vm.rehearseArrival((snapshot) => {
       const { commit } = requestDeserialize(requestSerialize({ commit: { state: vmState(snapshot) } }));
       if (commit?.state === null || commit?.state === undefined) throw new Error('a state that is none');

@@ -14,6 +14,7 @@ import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { MessageBuffers, type PageMessage, type PageRange, pageMessages } from './page-messages.js';
 import { type LeftPages, SentPages } from './patches.js';
+import { Rehearsals } from './rehearsals.js';
 import { vmState } from './vm-state.js';
 
 /** A stream of ReceiveVm, seen from the source. */
@@ -58,7 +59,7 @@ const withMessage = (sent: Sent, message: PageMessage | undefined, bytes: number
 const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 const wire = (message: ReceiveVmRequest): Buffer => requestSerialize(message);
 
-const REHEARSALS = 4;
+const rehearsals = new Rehearsals();
 const PROGRESS_MS = 500;
 /** How long a sender that is ahead of its bandwidth sleeps before it looks whether anybody is still there, ms. */
 const MOST_PACE_MS = 100;
@@ -85,7 +86,8 @@ export class VmSender {
     await this.link.send(wire({ begin: { name: `vms/${this.vm.config.id}`, migrationId, token } }));
     await this.expect('ready');
     // What is done with a state in the switch has then been done before; see Vm.rehearseArrival.
-    for (let i = 0; i < REHEARSALS; i += 1) wire({ commit: { state: vmState(this.vm.powerOnSnapshot()) } });
+    for (let left = rehearsals.next(); left > 0; left -= 1)
+      wire({ commit: { state: vmState(this.vm.powerOnSnapshot()) } });
   }
 
   /** Copies what was written since the round before; the first time, all memory. */

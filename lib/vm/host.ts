@@ -53,6 +53,8 @@ export interface HostProfile {
 const NOT_MOVED: ReadonlyMap<number, string> = new Map([
   [0x40000020, 'HV_X64_MSR_TIME_REF_COUNT: read-only, it is derived from the clock'],
   [0x40000010, 'HV_X64_MSR_VP_RUNTIME: counts the host thread’s time'],
+  [0x40000022, 'HV_X64_MSR_TSC_FREQUENCY: read-only, it is what the host measured at its boot'],
+  [0x40000023, 'HV_X64_MSR_APIC_FREQUENCY: read-only, it is KVM’s own'],
 ]);
 
 /** What the module parameter says about nesting: the sentence's second half. */

@@ -3,7 +3,7 @@
 
 import { MSR } from '../kvm/abi.js';
 import { commonCpuid, getCpuid } from '../kvm/cpuid.js';
-import { type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
+import { MSR_NOT_THERE, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
 import { getTscKhz } from '../kvm/tsc.js';
 import { COMPONENTS, type KernelVcpu, xsaveBytes } from '../state/vcpu-components.js';
 
@@ -19,6 +19,8 @@ export interface VcpuNeeds {
   /** Rows, of which one MSR has several where vCPUs differ. */
   readonly vmxCapabilityMsrs: readonly MsrRow[];
   readonly nestedFormat: 'SVM' | 'VMX' | undefined;
+  /** MSRs that are not 0 in some vCPU, each once; without the VMX capability MSRs. */
+  readonly msrs: readonly MsrRow[];
 }
 
 /** struct kvm_xcrs: the first row, which is XCR0 on every CPU there is. */
@@ -31,10 +33,18 @@ function xcr0Of(vcpu: KernelVcpu): bigint {
   return xcrs.present(vcpu.shape) ? xcrs.get(vcpu).readBigUInt64LE(XCR0_VALUE) : XCR0_AT_RESET;
 }
 
-function vmxMsrsOf({ port, shape }: KernelVcpu): MsrRow[] {
-  if (shape.nested?.format !== 'VMX') return [];
-  const indices = shape.msrIndices.filter((index) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST);
-  return msrRows(readMsrs(port, indices).entries);
+const isVmxCapability = (index: number): boolean => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST;
+
+function msrsOf({ port, shape }: KernelVcpu, wanted: (index: number) => boolean): MsrRow[] {
+  return msrRows(readMsrs(port, shape.msrIndices.filter(wanted)).entries);
+}
+
+function vmxMsrsOf(vcpu: KernelVcpu): MsrRow[] {
+  return vcpu.shape.nested?.format === 'VMX' ? msrsOf(vcpu, isVmxCapability) : [];
+}
+
+function msrsInUse(vcpu: KernelVcpu): MsrRow[] {
+  return msrsOf(vcpu, (index) => !isVmxCapability(index)).filter(({ value }) => value !== MSR_NOT_THERE);
 }
 
 /** The first of all that are alike by their keys. */
@@ -59,5 +69,6 @@ export function vcpuNeeds(vcpus: readonly [KernelVcpu, ...KernelVcpu[]]): VcpuNe
     tscKhz: getTscKhz(first.port),
     vmxCapabilityMsrs: distinct(vcpus.flatMap(vmxMsrsOf), ({ index, value }) => `${index} ${value}`),
     nestedFormat: first.shape.nested?.format,
+    msrs: distinct(vcpus.flatMap(msrsInUse), ({ index }) => String(index)),
   };
 }

@@ -27,14 +27,14 @@ export const migrationOf =
 async function migration(stage: Stage, shape: MovingShape): Promise<Measurement[]> {
   const vcpuds = await Promise.all([startVcpud(), startVcpud()]);
   const [first, second] = vcpuds as [(typeof vcpuds)[0], (typeof vcpuds)[0]];
-  const linux = new MovingLinux(first, second);
+  const linux = new MovingLinux(first, second, shape);
   const blackouts: number[] = [];
   const totals: number[] = [];
   let parts = '';
   const pages: number[] = [];
   try {
     stage.say('booting the Linux guest in vcpud');
-    await linux.create(shape);
+    await linux.create();
     await linux.boot();
     for (let run = 1 - WARM_UP; run <= RUNS; run += 1) {
       const result = await linux.move({ verifyMemory: false, maxBlackoutMs: MAX_BLACKOUT_MS });
@@ -47,7 +47,7 @@ async function migration(stage: Stage, shape: MovingShape): Promise<Measurement[
         totals.push(result.totalMs);
         pages.push(result.switchPages);
       }
-      await linux.console.moreL2Lines(LINES_BETWEEN);
+      await linux.goesOn(LINES_BETWEEN);
     }
     const troubles = await linux.end();
     if (troubles.length > 0) throw new Error(`the guest is not as it was: ${troubles.join('; ')}`);

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { createGuest, type GuestParameters, NORMAL } from '../guests/guest.js';
 import { PARAMETER, PARAMETERS_GPA } from '../guests/layout.js';
+import { countersOf } from '../guests/small-console.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
-import { countersOf, Watcher } from '../harness/watcher.js';
+import { Watcher } from '../harness/watcher.js';
 import { isLive, MeasuredClient } from './measured-client.js';
 import type { Place } from './row.js';
 

@@ -25,6 +25,8 @@ export interface VcpudProcess {
   /** As a client takes it: unix:/path or host:port. */
   readonly target: string;
   readonly socketPath: string;
+  /** The same as a --listen has it, and another vcpud is told it: unix:///path. */
+  readonly endpoint: string;
   readonly client: VcpudClient;
   /** What it wrote to stderr: its log. */
   log(): string;
@@ -45,7 +47,8 @@ export async function startVcpud(
 ): Promise<VcpudProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'vcpud-'));
   const socketPath = join(folder, 'vcpud.sock');
-  const args = [...nodeArguments, entry(), 'serve', '--listen', `unix://${socketPath}`, ...extraArguments];
+  const endpoint = `unix://${socketPath}`;
+  const args = [...nodeArguments, entry(), 'serve', '--listen', endpoint, ...extraArguments];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -64,6 +67,7 @@ export async function startVcpud(
     pid: child.pid as number,
     target,
     socketPath,
+    endpoint,
     client: connect(),
     log: () => log,
     connect,

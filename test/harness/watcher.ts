@@ -92,11 +92,3 @@ export class Watcher {
     this.stream.cancel();
   }
 }
-
-/** What a guest line says: `cpu=0 l1=123 l2=8060928`. */
-export function countersOf(line: string): { l1: bigint; l2: bigint } | undefined {
-  const match = /^cpu=\d+ l1=(\d+) l2=(\d+)$/.exec(line);
-  return match?.[1] === undefined || match[2] === undefined
-    ? undefined
-    : { l1: BigInt(match[1]), l2: BigInt(match[2]) };
-}

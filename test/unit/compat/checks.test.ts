@@ -288,6 +288,17 @@ const CASES: readonly Case[] = [
       vmxCapabilityMsrs: vmxCapabilityMsrs.filter(({ index }) => index !== 0x491),
     })),
   },
+  {
+    reason: 'MSR_MISSING',
+    vendor: 'amd',
+    subject: '0x277',
+    // What is 0 is not in the list: then nothing is asked.
+    passes: both(
+      host(() => ({ msrIndices: [] })),
+      vm(() => ({ msrs: [] })),
+    ),
+    found: host(({ msrIndices }) => ({ msrIndices: msrIndices.filter((index) => index !== 0x277) })),
+  },
   ...(['EXCEPTION_PAYLOAD', 'TRIPLE_FAULT_EVENT', 'X86_SMM'] as const).map(
     (name): Case => ({
       reason: 'CAPABILITY_MISSING',

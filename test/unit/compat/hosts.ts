@@ -11,6 +11,9 @@ import { probeHost } from '../../../lib/vm/host.js';
 /** Newer than every kernel bug in the table. */
 const SOUND_KERNEL = '7.4.0';
 
+/** Which every host has. */
+const PAT = 0x277;
+
 export function hostOf(vendor: ModelVendor): DestinationFacts {
   const { kvm, profile } = probeHost(modelDriver(vendor));
   kvm.close();
@@ -25,6 +28,7 @@ export function hostOf(vendor: ModelVendor): DestinationFacts {
     cpuid: profile.supportedCpuid,
     tscKhz: profile.tscKhz,
     vmxCapabilityMsrs: profile.vmxCapabilityMsrs,
+    msrIndices: profile.msrIndices,
     xsaveBytes: xsaveBytes(profile),
     maxVcpus: profile.maxVcpus,
     physicalAddressBits: profile.physicalAddressBits,
@@ -48,6 +52,7 @@ export function vmOn(host: DestinationFacts): VmFacts {
     tscKhz: host.tscKhz,
     vmxCapabilityMsrs: host.vmxCapabilityMsrs,
     nestedFormat: host.nested.format,
+    msrs: [{ index: PAT, value: 0x7_0406_0007_0406n }],
   };
 }
 

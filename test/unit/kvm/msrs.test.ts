@@ -125,6 +125,16 @@ describe('writing', () => {
     expect(write([{ index: 9, value: 1n }])).toThrow(/MSR 0x9 = 0x1; it is unreadable/);
   });
 
+  test('leaves out what is not there where it would be 0, and goes on after it', () => {
+    const msrs = new Map([[1, 10n]]);
+    const rows: MsrRow[] = [
+      { index: 9, value: 0n },
+      { index: 1, value: 11n },
+    ];
+    writeMsrs(vcpuWith(msrs), msrEntries(rows));
+    expect([...msrs]).toEqual([[1, 11n]]);
+  });
+
   test('of nothing asks the kernel nothing', () => {
     const untouched: IoctlPort = {
       ioctl: () => {

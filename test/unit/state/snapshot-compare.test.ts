@@ -1,6 +1,6 @@
 // What counts as a difference between two snapshots of a vCPU, where the kernel itself holds less than it gave.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CPUID_ENTRY, SIZE } from '../../../lib/kvm/abi.js';
 import { msrEntries } from '../../../lib/kvm/msrs.js';
 import { differences } from '../../../lib/state/snapshot-compare.js';
@@ -31,4 +31,28 @@ test('kvm_intel keeps all of it', () => {
   const given = snapshot('GenuineIntel', 0xffff_fe00_0000_3200n);
   expect(differences(given, snapshot('GenuineIntel', 0x3200n))).toEqual(['msrs.0x175']);
   expect(differences(given, given)).toEqual([]);
+});
+
+describe('of kernels that list other MSRs', () => {
+  const of = (...rows: ReadonlyArray<readonly [index: number, value: bigint]>) => ({
+    cpuid: cpuidOf('AuthenticAMD'),
+    msrs: msrEntries(rows.map(([index, value]) => ({ index, value }))),
+  });
+
+  test('what was given and is 0 is not missed where it is not held', () => {
+    expect(differences(of([0x277, 6n], [0x309, 0n]), of([0x277, 6n]))).toEqual([]);
+  });
+
+  test('what was given and is not 0 is missed', () => {
+    expect(differences(of([0x277, 6n], [0x309, 1n]), of([0x277, 6n]))).toEqual(['msrs.0x309']);
+  });
+
+  test('what the other has beyond was given by nobody; what it holds of what was given counts', () => {
+    expect(differences(of([0x277, 6n]), of([0x4000_0118, 0n], [0x277, 6n]))).toEqual([]);
+    expect(differences(of([0x277, 6n]), of([0x4000_0118, 0n], [0x277, 7n]))).toEqual(['msrs.0x277']);
+  });
+
+  test("the rate of its host's TSC is none of the vCPU's own", () => {
+    expect(differences(of([0x4000_0022, 2_445_385_000n]), of([0x4000_0022, 2_445_381_000n]))).toEqual([]);
+  });
 });

@@ -64,6 +64,11 @@ export interface VmRequirements {
    * The format of the nested states that its vCPUs hold; unspecified where the host has none.
    */
   'nestedFormat'?: (_vcpud_v1_NestedStateFormat);
+  /**
+   * MSRs that hold something other than 0 in some vCPU, of those that a state has; not the VMX capability MSRs. Of vCPUs that
+   * differ, the first value that there is.
+   */
+  'msrs'?: (_vcpud_v1_MsrValue)[];
 }
 
 /**
@@ -124,4 +129,9 @@ export interface VmRequirements__Output {
    * The format of the nested states that its vCPUs hold; unspecified where the host has none.
    */
   'nestedFormat': (_vcpud_v1_NestedStateFormat__Output);
+  /**
+   * MSRs that hold something other than 0 in some vCPU, of those that a state has; not the VMX capability MSRs. Of vCPUs that
+   * differ, the first value that there is.
+   */
+  'msrs': (_vcpud_v1_MsrValue__Output)[];
 }
