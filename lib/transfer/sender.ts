@@ -159,6 +159,8 @@ export class VmSender {
   }
 
   private async commit(message: Buffer): Promise<Part[]> {
+    // A link that is over takes nothing more: the commit does not leave.
+    if (this.link.isOver()) await this.beforeCommit(() => this.link.next());
     await this.link.send(message);
     let answer: ReceiveVmResponse__Output;
     try {

@@ -1,6 +1,7 @@
 // MigrationService between two vcpuds on the model driver, over the wire: what is sent arrives, and whatever breaks,
 // the VM is one side's. Guests that run while they move are for the tests on real kernels.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -504,6 +505,23 @@ describe('what a broken migration leaves', () => {
     expect(await phaseAt(from)).toBe('MIGRATION_PHASE_SENDING'); // its stream is its leader's to end
     leading.cancel();
     await expect.poll(() => phaseAt(from)).toBeUndefined();
+  });
+
+  test('nothing, where the line is cut in the last pages: the commit has not left, and there is no doubt', async () => {
+    const { from, to, line, leading } = await started();
+    await leading.send({ round: {} });
+    await leading.next();
+    // More than HTTP/2's flow control lets out unheard.
+    await from.client.writeMemory([{ name: NAME, gpa: MIB, data: randomBytes(2 * MIB) }]);
+    line.hold('there');
+    await leading.send({ switchOver: {} });
+    await expect.poll(() => phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+    await expect.poll(() => line.heldBytes()).toBeGreaterThan(0);
+    line.cut();
+    expect(await reasonOf(leading.next())).toBe('DESTINATION_UNREACHABLE');
+    await expect.poll(() => phaseAt(from)).toBeUndefined();
+    await expect.poll(() => names(to)).toEqual([]);
+    expect(await resolve(from, to)).toBe('nothing');
   });
 
   test('HANDED_OVER, and nothing at the destination: undone, and a paused VM stays paused', async () => {
