@@ -42,16 +42,24 @@ export interface PageMessage {
 class Runs {
   readonly firsts: number[] = [];
   readonly counts: number[] = [];
+  private whole = false;
 
   add(page: number): void {
     const last = this.firsts.length - 1;
     const first = this.firsts[last];
     const count = this.counts[last];
-    if (first !== undefined && count !== undefined && first + count === page) this.counts[last] = count + 1;
+    if (!this.whole && first !== undefined && count !== undefined && first + count === page)
+      this.counts[last] = count + 1;
     else {
       this.firsts.push(page);
       this.counts.push(1);
     }
+    this.whole = false;
+  }
+
+  /** Nothing is added to the last run: what comes next may be of another memory region, right behind. */
+  endRun(): void {
+    this.whole = true;
   }
 
   get length(): number {
@@ -87,6 +95,8 @@ export function* pageMessages(
     return message;
   };
   for (const { gpa, bytes } of ranges) {
+    data.endRun();
+    zeroes.endRun();
     for (let done = 0; done < bytes; ) {
       const buffer = buffers[turn] as Buffer;
       const length = Math.min(bytes - done, MOST_DATA_BYTES - dataBytes);
