@@ -23,7 +23,7 @@ export interface Held {
   readonly reached: Promise<void>;
   /** It goes on, now or as soon as it comes. */
   release(): void;
-  /** It is lost, and so is what comes behind it in its direction. */
+  /** It is lost, and so are the messages behind it in its direction; how the call ends is not. */
   lose(): void;
 }
 
@@ -158,9 +158,12 @@ function passOn(call: Call, client: Client, rpc: string, passes: Passes): void {
     last = last.then(async (goesOn) => goesOn && (await task()));
   };
   call.on('data', (bytes: Buffer) => {
+    // Who sends waits too, but for what flow control and grpc-js (16 messages) let come unread.
+    call.pause();
     inOrder(async () => {
       if (!(await passes(rpc, 'there', bytes))) return false;
       await onward.send(bytes);
+      call.resume();
       return true;
     });
   });
@@ -185,11 +188,12 @@ async function answers(
   onward: Duplex<Buffer, Buffer>,
   passes: (bytes: Buffer) => Promise<boolean>,
 ): Promise<void> {
+  let lost = false;
   try {
     for (;;) {
       const bytes = await onward.next();
-      if (!(await passes(bytes))) return;
-      if (!call.cancelled) call.write(bytes);
+      lost ||= !(await passes(bytes));
+      if (!lost && !call.cancelled) call.write(bytes);
     }
   } catch (error) {
     if (call.cancelled) return;
