@@ -42,6 +42,8 @@ const FAULTS = [
   'cancelled',
 ] as const;
 type Fault = (typeof FAULTS)[number];
+/** A network that falls silent ends no connection. Half a minute each, so at two moments and not in the table. */
+type SlowFault = 'link silent';
 
 /** Moments of the phases of lib/migration/live.ts, by what is on its way then. */
 const MOMENTS = [
@@ -572,7 +574,7 @@ function limitAddressSpace(pid: number): () => void {
 
 interface Row {
   readonly moment: Moment;
-  readonly fault: Fault;
+  readonly fault: Fault | SlowFault;
   readonly told: Told | 'killed';
   readonly outcome: keyof typeof OUTCOMES;
 }
@@ -595,10 +597,14 @@ interface Scene {
 
 const nothing = async (): Promise<void> => undefined;
 
-const STRIKE: Readonly<Record<Fault, (scene: Scene) => Promise<void>>> = {
+const STRIKE: Readonly<Record<Fault | SlowFault, (scene: Scene) => Promise<void>>> = {
   'source killed': ({ hosts: { source } }) => killed(source),
   'destination killed': ({ hosts: { destination } }) => killed(destination),
   'link cut': ({ ways }) => ways.cutLink(),
+  'link silent': async ({ ways: { line } }) => {
+    line.hold('there');
+    line.hold('back');
+  },
   'orchestrator killed': async ({ leading }) => {
     leading.kill();
     await leading.told;
@@ -772,3 +778,16 @@ const CANCELLED = ROWS.filter(
 );
 
 test.each(titled(CANCELLED))('vcpuctl migrate, Ctrl-C: %s', (_title, row) => breaks(row, leadByVcpuctl));
+
+/** The source finds out by asking: the keepalive of lib/api/client.ts. */
+const SILENT: readonly Row[] = [
+  { moment: 'first round', fault: 'link silent', told: 'source', outcome: 'goes on at the source' },
+  {
+    moment: 'switch: answer',
+    fault: 'link silent',
+    told: 'unknown',
+    outcome: 'goes on at the destination, and the source keeps a rest until --resume',
+  },
+];
+
+test.each(titled(SILENT))('%s', (_title, row) => breaks(row, leadHere));
