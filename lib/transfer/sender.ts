@@ -103,7 +103,7 @@ export class VmSender {
     return { round, ...sent, ms, dirtyPages: this.vm.dirty.count() };
   }
 
-  /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, MIGRATION_IN_DOUBT. */
+  /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE, MIGRATION_IN_DOUBT. */
   async switchOver(verifyMemory: boolean): Promise<SwitchResult> {
     const since = performance.now();
     try {
