@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ServiceError } from '@grpc/grpc-js';
 import pino from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { VcpudClient } from '../../../lib/api/client.js';
 import { api } from '../../../lib/api/definitions.js';
 import type { Duplex } from '../../../lib/api/duplex.js';
@@ -398,6 +398,25 @@ describe('a destination', () => {
     expect(await reasonOf(second.next())).toBe('NOT_PREPARED');
     await leading.send({ round: {} });
     expect((await leading.next()).roundDone).toBeTruthy();
+  });
+
+  test('deletes what has waited a minute for its source', async () => {
+    const to = await side('to', 'amd');
+    await to.client.vm.ListVms({}); // it is connected
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await to.client.migration.PrepareVm({
+        vmId: 'web',
+        vm: { memoryRegions: REGIONS },
+        migrationId: ID,
+      });
+      vi.advanceTimersByTime(59_000);
+      expect(await names(to)).toEqual([NAME]);
+      vi.advanceTimersByTime(1_000);
+    } finally {
+      vi.useRealTimers();
+    }
+    await expect.poll(() => names(to)).toEqual([]);
   });
 
   test('deletes what was not sent whole', async () => {
