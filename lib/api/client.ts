@@ -67,6 +67,10 @@ const CHANNEL_OPTIONS = {
   // How much of a stream may be on its way. HTTP/2's own 64 KiB makes the server wait for this side after every piece
   // of a chunk of guest memory: ReadMemory then takes half as long again (measured).
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
+  // A stream has no deadline, and a network that falls silent ends no connection: a call under way asks every 10 s
+  // whether the other end is still there, and fails where that says nothing for 20 s.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 20_000,
   // Each client its own connection: one that is slow doesn't hold up another.
   'grpc.use_local_subchannel_pool': 1,
 } as const;

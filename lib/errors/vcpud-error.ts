@@ -125,11 +125,11 @@ export const REASONS = {
   DESTINATION_REFUSED: { status: 'FAILED_PRECONDITION', when: 'the destination of a migration said no' },
   DESTINATION_UNREACHABLE: {
     status: 'UNAVAILABLE',
-    when: 'the destination of a migration went away before the switch',
+    when: 'the destination of a migration went away before the commit was sent',
   },
   MIGRATION_IN_DOUBT: {
     status: 'ABORTED',
-    when: 'the destination went away during the switch: the guest may run there, and is stopped here',
+    when: 'the destination went away after the commit was sent: the guest may run there, and is stopped here',
   },
   CHECKSUM_WRONG: { status: 'DATA_LOSS', when: 'memory arrived otherwise than it was sent' },
   STATE_NOT_HELD: { status: 'DATA_LOSS', when: 'a state was taken but reads back otherwise' },

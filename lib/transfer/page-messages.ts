@@ -39,17 +39,24 @@ export interface PageRange {
 class Runs {
   readonly firsts: number[] = [];
   readonly counts: number[] = [];
+  private whole = false;
 
   add(page: number, pages: number): void {
     const last = this.firsts.length - 1;
     const first = this.firsts[last];
     const count = this.counts[last];
-    if (first !== undefined && count !== undefined && first + count === page)
+    if (!this.whole && first !== undefined && count !== undefined && first + count === page)
       this.counts[last] = count + pages;
     else {
       this.firsts.push(page);
       this.counts.push(pages);
     }
+    this.whole = false;
+  }
+
+  /** Nothing is added to the last run: what comes next may be of another memory region, right behind. */
+  endRun(): void {
+    this.whole = true;
   }
 
   get length(): number {
@@ -148,6 +155,8 @@ export function* pageMessages(
     return message;
   };
   for (const { gpa, bytes } of ranges) {
+    data.endRun();
+    zeroes.endRun();
     for (let done = 0; done < bytes; ) {
       const start = gpa + BigInt(done);
       const room = Math.min(bytes - done, MOST_DATA_BYTES - dataBytes);

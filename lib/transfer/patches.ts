@@ -22,21 +22,30 @@ const MOST_PATCH_BYTES = PAGE_BYTES / 2;
 export const MOST_PATCHES_BYTES = 1024 * 1024;
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
+/** What is compared at once, natively: most blocks of a page are alike. */
+const BLOCK_WORDS = 64;
+const BLOCK_BYTES = BLOCK_WORDS * WORD_BYTES;
 const wordsOf = (page: Buffer): Int32Array => new Int32Array(page.buffer, page.byteOffset, PAGE_WORDS);
 
 /** Where two contents of a page differ: word numbers, each range's first and the one behind its last. */
-function differences(now: Int32Array, before: Int32Array): Array<readonly [from: number, to: number]> {
+function differences(now: Buffer, before: Buffer): Array<readonly [from: number, to: number]> {
   const ranges: Array<readonly [number, number]> = [];
+  const nowWords = wordsOf(now);
+  const wordsBefore = wordsOf(before);
   let from = -1;
   let to = -1;
-  for (let i = 0; i < PAGE_WORDS; i += 1) {
-    if (now[i] === before[i]) continue;
-    if (from >= 0 && i - to >= GAP_WORDS) {
-      ranges.push([from, to]);
-      from = -1;
+  for (let block = 0; block < PAGE_WORDS; block += BLOCK_WORDS) {
+    const at = block * WORD_BYTES;
+    if (now.compare(before, at, at + BLOCK_BYTES, at, at + BLOCK_BYTES) === 0) continue;
+    for (let i = block; i < block + BLOCK_WORDS; i += 1) {
+      if (nowWords[i] === wordsBefore[i]) continue;
+      if (from >= 0 && i - to >= GAP_WORDS) {
+        ranges.push([from, to]);
+        from = -1;
+      }
+      if (from < 0) from = i;
+      to = i + 1;
     }
-    if (from < 0) from = i;
-    to = i + 1;
   }
   if (from >= 0) ranges.push([from, to]);
   return ranges;
@@ -80,21 +89,28 @@ export class SentPages {
     const offsets: number[] = [];
     const lengths: number[] = [];
     const parts: Buffer[] = [];
-    const whole: PageRange[] = [];
+    const whole: Array<{ gpa: bigint; bytes: number }> = [];
     let bytes = 0;
     let patched = 0;
     for (const { gpa, bytes: length } of ranges) {
+      /** The run of whole pages that ends here; one never goes on over the end of a range, as that may be a region's. */
+      let run: { gpa: bigint; bytes: number } | undefined;
       for (let done = 0; done < length; done += PAGE_BYTES) {
         const at = gpa + BigInt(done);
         const page = Number(at / BigInt(PAGE_BYTES));
         const before = this.kept.get(page);
         const now = before === undefined ? undefined : memory.view(at, PAGE_BYTES);
-        const changes = now === undefined ? [] : differences(wordsOf(now), wordsOf(before as Buffer));
+        const changes = now === undefined || before === undefined ? [] : differences(now, before);
         const changed = changes.reduce((sum, [from, to]) => sum + (to - from) * WORD_BYTES, 0);
         if (now === undefined || changed > MOST_PATCH_BYTES || bytes + changed > MOST_PATCHES_BYTES) {
-          whole.push({ gpa: at, bytes: PAGE_BYTES });
+          if (run === undefined) {
+            run = { gpa: at, bytes: 0 };
+            whole.push(run);
+          }
+          run.bytes += PAGE_BYTES;
           continue;
         }
+        run = undefined;
         patched += 1;
         bytes += changed;
         for (const [from, to] of changes) {

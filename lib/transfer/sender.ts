@@ -114,7 +114,7 @@ export class VmSender {
     return { round, ...sent, ms, dirtyPages: this.vm.dirty.count() };
   }
 
-  /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, MIGRATION_IN_DOUBT. */
+  /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE, MIGRATION_IN_DOUBT. */
   async switchOver(verifyMemory: boolean): Promise<SwitchResult> {
     const since = performance.now();
     try {
@@ -169,6 +169,8 @@ export class VmSender {
   }
 
   private async commit(message: Buffer): Promise<Part[]> {
+    // A link that is over takes nothing more: the commit does not leave.
+    if (this.link.isOver()) await this.beforeCommit(() => this.link.next());
     await this.link.send(message);
     let answer: ReceiveVmResponse__Output;
     try {

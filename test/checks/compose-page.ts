@@ -81,7 +81,7 @@ const DIRECT: readonly Step[] = [
     at: 'source',
     mayRun: '**destination**',
     failure:
-      '`DESTINATION_REFUSED`: the guest runs at the source again. `MIGRATION_IN_DOUBT`, or no answer: it is stopped at the source, and may run at the destination',
+      '`DESTINATION_UNREACHABLE`, `DESTINATION_REFUSED`: the guest runs at the source again. `MIGRATION_IN_DOUBT`, or no answer: it is stopped at the source, and may run at the destination',
     remedy: 'after a refusal the same; in doubt "[What a break leaves](#what-a-break-leaves)"',
   },
   {
@@ -342,6 +342,9 @@ ${steps(DIRECT)}
 
 "No answer" is UNAVAILABLE, DEADLINE_EXCEEDED or a broken connection: an error with a reason of vcpud's is an answer. Give
 streams no deadline, and unary calls one. A switch that has begun is finished, whether the caller listens or not.
+
+A network that falls silent ends no connection: have gRPC's keepalive ask on your channels. A source asks the destination
+every 10 s, and takes one that says nothing for 20 s to have gone away.
 
 ### Who may run the guest
 

@@ -10,10 +10,13 @@ import { join } from 'node:path';
 export type Direction = 'there' | 'back';
 
 export interface HeldLine {
+  readonly socketPath: string;
   /** unix:///PATH. */
   readonly endpoint: string;
   /** From here on bytes in that direction wait. */
   hold(direction: Direction): void;
+  /** What waits in that direction goes on, and what comes. */
+  release(direction: Direction): void;
   /** Bytes that wait, in both directions. */
   heldBytes(): number;
   /** Cuts the line; what waits is lost. */
@@ -62,8 +65,16 @@ export async function heldLine(socketPath: string): Promise<HeldLine> {
     held.clear();
   };
   return {
+    socketPath: path,
     endpoint: `unix://${path}`,
     hold: (direction) => void held.add(direction),
+    release: (direction) => {
+      held.delete(direction);
+      for (const { client, vcpud, waiting } of pairs) {
+        const to = direction === 'there' ? vcpud : client;
+        for (const bytes of waiting[direction].splice(0)) to.write(bytes);
+      }
+    },
     heldBytes: () =>
       [...pairs].reduce((sum, { waiting }) => {
         const bytes = [...waiting.there, ...waiting.back];

@@ -32,6 +32,24 @@ export function openFiles(pid: number): ReadonlyMap<number, string> {
   return files;
 }
 
+/** What a VM has of its vcpud: the kernel's parts of it, and its memory. */
+const OF_VMS = /^anon_inode:(\[?kvm-vm|kvm-vcpu)|^\/memfd:vcpud-/;
+
+/** What the process has open of VMs, and has mapped of their memory. */
+export function partsOfVms(pid: number): string[] {
+  const open = [...openFiles(pid).values()].filter((target) => OF_VMS.test(target));
+  const mapped = readFileSync(`/proc/${pid}/maps`, 'utf8')
+    .split('\n')
+    .map((line) => line.split(/\s+/).slice(5).join(' '))
+    .filter((target) => OF_VMS.test(target));
+  return [...open, ...mapped];
+}
+
+/** How many sockets the process has: those it listens on, and its connections. */
+export function socketsOf(pid: number): number {
+  return [...openFiles(pid).values()].filter((target) => target.startsWith('socket:')).length;
+}
+
 const MIB = 1024;
 
 /** The process's own memory in MiB, heap and buffers: guest memory, which is a shared file, doesn't count. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NORMAL } from '../guests/guest.js';
 import { eventually } from '../harness/eventually.js';
 import { startGuest } from '../harness/live-guest.js';
-import { openFiles, type ProcessFacts, processFacts } from '../harness/process-facts.js';
+import { openFiles, type ProcessFacts, partsOfVms, processFacts } from '../harness/process-facts.js';
 import { refusalOf } from '../harness/refusal.js';
 import { createTiny, type TINY_CODE } from '../harness/tiny-guest.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
@@ -22,10 +22,7 @@ afterAll(async () => {
   expect(await vcpud.stop()).toBe(0);
 });
 
-/** What a VM has of the process: each of these is open on one. */
-const OF_VMS = /^anon_inode:(\[?kvm-vm|kvm-vcpu)|^\/memfd:vcpud-/;
-
-const filesOfVms = (): string[] => [...openFiles(vcpud.pid).values()].filter((target) => OF_VMS.test(target));
+const filesOfVms = (): string[] => partsOfVms(vcpud.pid);
 
 const name = 'vms/vm';
 

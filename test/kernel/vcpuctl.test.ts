@@ -1,6 +1,6 @@
 // vcpuctl as people and programs run it: the built program, as processes of its own, with a real vcpud and a guest
 // that runs a guest. What each command prints in every case is for the unit tests; here it meets the kernel.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import type { NestedState__Output } from '../../protos/gen/vcpud/v1/NestedState.
 import { createGuest, guestShape, NORMAL, readCounters } from '../guests/guest.js';
 import { L2_BASE, ROM_GPA } from '../guests/layout.js';
 import { VMCB_GPA } from '../guests/svm-l1/layout.js';
+import { startVcpuctl, type VcpuctlOutcome, type VcpuctlProcess } from '../harness/vcpuctl-process.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 
-const PROGRAM = 'dist/cli/vcpuctl.js';
 const ROM_FILE = 'test/guests/svm-l1/l1.bin';
 
 let vcpud: VcpudProcess;
@@ -32,35 +32,12 @@ afterAll(async () => {
 
 const file = (name: string): string => join(folder, name);
 
-interface Outcome {
-  readonly status: number | NodeJS.Signals;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** A vcpuctl under way. */
-function start(args: readonly string[]): {
-  readonly child: ChildProcess;
-  readonly outcome: Promise<Outcome>;
-} {
-  const env = { ...process.env, VCPUD_ENDPOINT: `unix://${vcpud.socketPath}` };
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    err += chunk.toString();
-  });
-  const outcome = new Promise<Outcome>((resolve) => {
-    child.once('close', (code, signal) => resolve({ status: code ?? signal ?? -1, out, err }));
-  });
-  return { child, outcome };
-}
+/** A vcpuctl of that vcpud, under way. */
+const start = (args: readonly string[]): VcpuctlProcess =>
+  startVcpuctl(args, { VCPUD_ENDPOINT: `unix://${vcpud.socketPath}` });
 
 /** Runs one to its end. Its standard input stays open: no command but those that read it waits for its end. */
-async function vcpuctl(...args: string[]): Promise<Outcome> {
+async function vcpuctl(...args: string[]): Promise<VcpuctlOutcome> {
   const { child, outcome } = start(args);
   const ended = await outcome;
   child.stdin?.destroy();
@@ -75,7 +52,7 @@ async function printed(...args: string[]): Promise<string> {
 }
 
 /** Runs one that must fail with --json; gives its error. */
-async function failure(...args: string[]): Promise<{ status: Outcome['status']; error: unknown }> {
+async function failure(...args: string[]): Promise<{ status: VcpuctlOutcome['status']; error: unknown }> {
   const { status, out, err } = await vcpuctl('--json', ...args);
   expect(out).toBe('');
   return { status, error: JSON.parse(err) };

@@ -1,13 +1,14 @@
 // MigrationService between two vcpuds on the model driver, over the wire: what is sent arrives, and whatever breaks,
 // the VM is one side's. Guests that run while they move are for the tests on real kernels.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ServiceError } from '@grpc/grpc-js';
 import pino from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { VcpudClient } from '../../../lib/api/client.js';
 import { api } from '../../../lib/api/definitions.js';
 import type { Duplex } from '../../../lib/api/duplex.js';
@@ -399,6 +400,25 @@ describe('a destination', () => {
     expect((await leading.next()).roundDone).toBeTruthy();
   });
 
+  test('deletes what has waited a minute for its source', async () => {
+    const to = await side('to', 'amd');
+    await to.client.vm.ListVms({}); // it is connected
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await to.client.migration.PrepareVm({
+        vmId: 'web',
+        vm: { memoryRegions: REGIONS },
+        migrationId: ID,
+      });
+      vi.advanceTimersByTime(59_000);
+      expect(await names(to)).toEqual([NAME]);
+      vi.advanceTimersByTime(1_000);
+    } finally {
+      vi.useRealTimers();
+    }
+    await expect.poll(() => names(to)).toEqual([]);
+  });
+
   test('deletes what was not sent whole', async () => {
     const { to, line } = await started();
     line.cut();
@@ -504,6 +524,23 @@ describe('what a broken migration leaves', () => {
     expect(await phaseAt(from)).toBe('MIGRATION_PHASE_SENDING'); // its stream is its leader's to end
     leading.cancel();
     await expect.poll(() => phaseAt(from)).toBeUndefined();
+  });
+
+  test('nothing, where the line is cut in the last pages: the commit has not left, and there is no doubt', async () => {
+    const { from, to, line, leading } = await started();
+    await leading.send({ round: {} });
+    await leading.next();
+    // More than HTTP/2's flow control lets out unheard.
+    await from.client.writeMemory([{ name: NAME, gpa: MIB, data: randomBytes(2 * MIB) }]);
+    line.hold('there');
+    await leading.send({ switchOver: {} });
+    await expect.poll(() => phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+    await expect.poll(() => line.heldBytes()).toBeGreaterThan(0);
+    line.cut();
+    expect(await reasonOf(leading.next())).toBe('DESTINATION_UNREACHABLE');
+    await expect.poll(() => phaseAt(from)).toBeUndefined();
+    await expect.poll(() => names(to)).toEqual([]);
+    expect(await resolve(from, to)).toBe('nothing');
   });
 
   test('HANDED_OVER, and nothing at the destination: undone, and a paused VM stays paused', async () => {

@@ -16,6 +16,8 @@ const MIB = 1024 * 1024;
 const REGIONS = [
   { gpa: 0n, bytes: BigInt(8 * MIB) },
   { gpa: 0xffff_0000n, bytes: 0x1_0000n },
+  // Right behind: pages of two regions have neighbouring numbers, and are no run.
+  { gpa: 0x1_0000_0000n, bytes: 0x1_0000n },
   // Pages whose numbers need five bytes as a varint.
   { gpa: 2n ** 43n, bytes: 0x1_0000n },
 ];
@@ -190,6 +192,21 @@ describe('what a receiver writes', () => {
     return buffer;
   };
 
+  test('is the memory that was sent, where one region begins as the one before it ends', async () => {
+    fill(0xffff_e000n, 2, 4);
+    fill(0x1_0000_0000n, 3, 5);
+    const ranges = [
+      { gpa: 0xffff_0000n, bytes: 0x1_0000 },
+      { gpa: 0x1_0000_0000n, bytes: 0x1_0000 },
+    ];
+    for (const { message } of read(ranges)) await new VmReceiver(vm()).writePages(message);
+    for (const region of REGIONS) expect(whole(region, there).equals(whole(region, here))).toBe(true);
+    // And as nothing but zeroes, of both.
+    for (const { gpa, bytes } of ranges) await here.writeZeroes(gpa, BigInt(bytes));
+    for (const { message } of read(ranges)) await new VmReceiver(vm()).writePages(message);
+    for (const region of REGIONS) expect(whole(region, there).equals(whole(region, here))).toBe(true);
+  });
+
   test('is the memory that was sent, whatever was there before', async () => {
     const page = fc.record({ page: fc.nat(2047), value: fc.nat(2) });
     const pages = fc.array(page, { maxLength: 40 });
@@ -224,7 +241,7 @@ describe('what a receiver writes', () => {
     ['data without a run', { firstPages: [], pageCounts: [] }, 'PAGES_MALFORMED'],
     ['zero pages without a count', { zeroPageCounts: [] }, 'PAGES_MALFORMED'],
     ['one bit that fell over', { crc32: good.crc32 ^ 1 }, 'CHECKSUM_WRONG'],
-    ['a page of no region', { firstPages: [0x10_0000] }, 'MEMORY_RANGE_NOT_BACKED'],
+    ['a page of no region', { firstPages: [0x20_0000] }, 'MEMORY_RANGE_NOT_BACKED'],
     [
       'a run over the end of a region',
       {

@@ -152,8 +152,8 @@ export interface MigrationServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
    * | FAILED_PRECONDITION | IDENTITY_REQUIRED | the destination is on another host, and this vcpud serves without mutual TLS |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
-   * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the switch; the guest is here as before |
-   * | ABORTED | MIGRATION_IN_DOUBT | the destination went away during the switch: the guest is stopped here, and may run there. ResolveMigration says what is to be |
+   * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the commit was sent; the guest is here as before |
+   * | ABORTED | MIGRATION_IN_DOUBT | the destination went away after the commit was sent: the guest is stopped here, and may run there. ResolveMigration says what is to be |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | the kernel refused (errno in metadata), or a bug in vcpud |
@@ -176,8 +176,8 @@ export interface MigrationServiceClient extends grpc.Client {
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
    * | FAILED_PRECONDITION | IDENTITY_REQUIRED | the destination is on another host, and this vcpud serves without mutual TLS |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
-   * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the switch; the guest is here as before |
-   * | ABORTED | MIGRATION_IN_DOUBT | the destination went away during the switch: the guest is stopped here, and may run there. ResolveMigration says what is to be |
+   * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the commit was sent; the guest is here as before |
+   * | ABORTED | MIGRATION_IN_DOUBT | the destination went away after the commit was sent: the guest is stopped here, and may run there. ResolveMigration says what is to be |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | the kernel refused (errno in metadata), or a bug in vcpud |
@@ -263,8 +263,8 @@ export interface MigrationServiceHandlers extends grpc.UntypedServiceImplementat
    * | FAILED_PRECONDITION | VM_MIGRATING | the VM takes part in another migration |
    * | FAILED_PRECONDITION | IDENTITY_REQUIRED | the destination is on another host, and this vcpud serves without mutual TLS |
    * | FAILED_PRECONDITION | DESTINATION_REFUSED | the destination said no (its reason in metadata); the guest is here as before |
-   * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the switch; the guest is here as before |
-   * | ABORTED | MIGRATION_IN_DOUBT | the destination went away during the switch: the guest is stopped here, and may run there. ResolveMigration says what is to be |
+   * | UNAVAILABLE | DESTINATION_UNREACHABLE | the destination went away before the commit was sent; the guest is here as before |
+   * | ABORTED | MIGRATION_IN_DOUBT | the destination went away after the commit was sent: the guest is stopped here, and may run there. ResolveMigration says what is to be |
    * | ABORTED | VM_DELETED | the VM was deleted meanwhile |
    * | UNAVAILABLE | SHUTTING_DOWN | vcpud is ending |
    * | INTERNAL | KERNEL_ERROR, INTERNAL | the kernel refused (errno in metadata), or a bug in vcpud |
