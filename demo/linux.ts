@@ -41,7 +41,7 @@ async function demo(migrations: number, say: (line: string) => void): Promise<Li
     const { host } = await first.client.host.GetHost({});
     const linux = new MovingLinux(first, second);
     await phases.timed('create', 'a VM at the first, with a Linux kernel in it', () =>
-      linux.create({ memoryMib: 256, writer: undefined, shell: true }),
+      linux.create({ vcpus: 1, memoryMib: 256, writer: undefined, shell: true }),
     );
     await phases.timed('boot', 'Linux is up, has loaded KVM, and its L2 counts', () => linux.boot());
     const before = linux.count;

@@ -14,7 +14,7 @@ const WARM_UP = 2;
 const LINES_BETWEEN = 2;
 /** QEMU's default limit. */
 const MAX_BLACKOUT_MS = 300;
-const SHAPE: MovingShape = { memoryMib: 256, writer: undefined, shell: false };
+const SHAPE: MovingShape = { vcpus: 1, memoryMib: 256, writer: undefined, shell: false };
 
 export async function migration(stage: Stage): Promise<Measurement[]> {
   const vcpuds = await Promise.all([startVcpud(), startVcpud()]);

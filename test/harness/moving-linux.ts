@@ -67,6 +67,7 @@ class MovingConsole {
 }
 
 export interface MovingShape {
+  readonly vcpus: number;
   readonly memoryMib: number;
   readonly writer: Writer | undefined;
   readonly shell: boolean;
@@ -83,7 +84,7 @@ export class MovingLinux {
   }
 
   /** Makes the VM at the first vcpud, with the kernel in it. */
-  async create({ memoryMib, writer, shell }: MovingShape): Promise<void> {
+  async create({ vcpus, memoryMib, writer, shell }: MovingShape): Promise<void> {
     const { kernel, initramfs } = await linuxGuest(() => undefined);
     const linuxBoot = {
       kernelPath: kernel,
@@ -91,7 +92,7 @@ export class MovingLinux {
       commandLine: commandLine({ ...IDLE, writer, shell }),
     };
     const memoryRegions = [{ gpa: 0, sizeBytes: memoryMib * MIB }];
-    const vm = { vcpuCount: 1, memoryRegions, irqchip: true, pit: true, pc: true, linuxBoot };
+    const vm = { vcpuCount: vcpus, memoryRegions, irqchip: true, pit: true, pc: true, linuxBoot };
     await this.from.client.vm.CreateVm({ vmId: VM, vm });
     this.console.follow(this.from);
   }
@@ -128,6 +129,13 @@ export class MovingLinux {
     const status = this.console.guest.next((text) => text.startsWith('l1 status'));
     await this.from.client.writeConsole([{ name: NAME, data: Buffer.from(`${command}\n`) }]);
     return Number((await status).slice('l1 status '.length));
+  }
+
+  /** What a command that writes one line, beginning with that word and a space, has written behind it. */
+  async answer(word: string, command: string): Promise<string> {
+    const line = this.console.guest.next((text) => text.startsWith(`${word} `));
+    await this.shell(command);
+    return (await line).slice(word.length + 1);
   }
 
   /** L2's last count. */
