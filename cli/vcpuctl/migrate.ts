@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { type Endpoint, endpointText } from '../../lib/api/endpoint.js';
-import type { LiveMigrationFailed, LiveOptions, Side } from '../../lib/migration/live.js';
+import type { LiveMigrationFailed, LiveOptions, NotConverging, Side } from '../../lib/migration/live.js';
 import type { Limits } from '../../lib/migration/pre-copy.js';
 import { byteText } from '../../lib/migration/report/quantities.js';
 import type { FailureRecord, MigrationRecord, Recorder } from '../../lib/migration/report/record.js';
@@ -351,8 +351,8 @@ async function toldOf(
   if (error instanceof NotCompatible)
     return told('INCOMPATIBLE', error.reason, error.message, atSource('Nothing was touched.'));
   if (error instanceof NotConverging) {
-    const advice = 'Allow a longer blackout (--max-blackout) or more bandwidth, or slow the guest down.';
-    return told('STAYS', 'NOT_CONVERGING', error.message, atSource(advice));
+    const { limits } = recorder.record();
+    return told('STAYS', 'NOT_CONVERGING', error.message, atSource(convergingAdvice(error, limits)));
   }
   const failure = error instanceof Ended ? error.failure : error;
   if (!(failure instanceof LiveMigrationFailed)) throw error;
@@ -371,6 +371,19 @@ async function toldOf(
     guest,
     advice: `Run: ${resumeWith}`,
   });
+}
+
+/** What would have it move, with what each option is now. */
+function convergingAdvice({ predictedMs, rounds }: NotConverging, limits: Limits): string {
+  const { maxBlackoutMs, bandwidth, maxRounds } = limits;
+  const ways = [
+    `allow a blackout of ${Math.ceil(predictedMs)} ms or more (--max-blackout, now ${maxBlackoutMs})`,
+    bandwidth > 0
+      ? `send faster (--bandwidth, now ${bandwidth / MIB} MiB/s)`
+      : 'give the hosts a faster line (--bandwidth holds nothing up)',
+    ...(rounds.length >= maxRounds ? [`allow more rounds (--max-rounds, now ${maxRounds})`] : []),
+  ];
+  return `To move it, ${ways.join(', ')}, or have the guest write less.`;
 }
 
 const TRY_AGAIN = 'The destination has nothing of it: migrate again when you like.';

@@ -127,7 +127,8 @@ describe('a migration', () => {
     expect(out).toMatch(/^ROUND +PAGES +ZERO +SENT +RATE +DIRTY +DIRTY RATE +BLACKOUT$/m);
     expect(out).toMatch(/^ +1 +\d+ +\d+ +[\d.]+ KiB +[\d.]+ [KM]iB\/s +0 +0 bytes\/s +20\.0 ms$/m);
     expect(out).toMatch(new RegExp(`^${NAME} is at ${to.endpoint}$`, 'm'));
-    for (const part of ['blackout', '  stop', '  memory', '  destination: restore', 'total'])
+    expect(out).toMatch(/^blackout +[\d.]+ m?s, (within|longer than) the 300 ms allowed$/m);
+    for (const part of ['  stop', '  memory', '  destination: restore', 'total'])
       expect(out).toMatch(new RegExp(`^${part} +[\\d.]+ m?s$`, 'm'));
     expect(out).toMatch(/^compared +the state, read back, and all memory \(SHA-256 of 1 ranges\)$/m);
     expect([await names(from), await names(to)]).toEqual([[], [NAME]]);
