@@ -3,7 +3,7 @@
 
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MP_STATE } from '../kvm/abi.js';
-import { setCpuid, withApicId, withHypervisor } from '../kvm/cpuid.js';
+import { forOperatingSystem, setCpuid, withApicId } from '../kvm/cpuid.js';
 import type { VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
 import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
@@ -66,7 +66,8 @@ export class Vcpu implements StateVcpu {
     const port = vm.createVcpu(index);
     try {
       const cpuid = withApicId(host.supportedCpuid, index);
-      setCpuid(port, pc === undefined ? cpuid : withHypervisor(cpuid));
+      const tscDeadlineTimer = (capabilities.get('TSC_DEADLINE_TIMER') ?? 0) > 0;
+      setCpuid(port, pc === undefined ? cpuid : forOperatingSystem(cpuid, tscDeadlineTimer));
       const { format, maxBytes } = host.nested;
       const shape: VcpuShape = {
         capabilities,
