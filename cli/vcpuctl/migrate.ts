@@ -352,7 +352,9 @@ async function toldOf(
     return told('INCOMPATIBLE', error.reason, error.message, atSource('Nothing was touched.'));
   if (error instanceof NotConverging) {
     const { limits } = recorder.record();
-    return told('STAYS', 'NOT_CONVERGING', error.message, atSource(convergingAdvice(error, limits)));
+    const { FIXED_MS } = await import('../../lib/migration/pre-copy.js');
+    const advice = convergingAdvice(error, limits, FIXED_MS);
+    return told('STAYS', 'NOT_CONVERGING', error.message, atSource(advice));
   }
   const failure = error instanceof Ended ? error.failure : error;
   if (!(failure instanceof LiveMigrationFailed)) throw error;
@@ -374,10 +376,12 @@ async function toldOf(
 }
 
 /** What would have it move, with what each option is now. */
-function convergingAdvice({ predictedMs, rounds }: NotConverging, limits: Limits): string {
+function convergingAdvice({ predictedMs, rounds }: NotConverging, limits: Limits, fixedMs: number): string {
   const { maxBlackoutMs, bandwidth, maxRounds } = limits;
+  const longer = `allow a blackout of ${Math.ceil(predictedMs)} ms or more (--max-blackout, now ${maxBlackoutMs})`;
+  if (maxBlackoutMs < fixedMs) return `To move it, ${longer}.`;
   const ways = [
-    `allow a blackout of ${Math.ceil(predictedMs)} ms or more (--max-blackout, now ${maxBlackoutMs})`,
+    longer,
     bandwidth > 0
       ? `send faster (--bandwidth, now ${bandwidth / MIB} MiB/s)`
       : 'give the hosts a faster line (--bandwidth holds nothing up)',

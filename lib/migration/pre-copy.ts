@@ -67,10 +67,14 @@ export function decide(rounds: readonly Round[], limits: Limits): Decision {
       : { kind: 'switch', predictedMs };
   }
   const rates = `${mibRate(dirtyRate(last))} dirtied, ${mibRate(sendRate(rounds))} sent`;
-  const predicted = `the blackout would be ${Math.ceil(predictedMs)} ms after ${last.round} rounds`;
+  const predicted = `after round ${last.round} the blackout would be ${Math.ceil(predictedMs)} ms`;
   const limit = `the longest that is allowed is ${limits.maxBlackoutMs} ms`;
+  if (limits.maxBlackoutMs < FIXED_MS) {
+    const why = `no switch is reckoned shorter than ${FIXED_MS} ms, however little the guest writes; ${limit}`;
+    return { kind: 'give-up', predictedMs, why };
+  }
   if (withoutProgress(rounds) >= MOST_ROUNDS_WITHOUT_PROGRESS) {
-    const why = `the guest writes its memory as fast as it is sent (${rates}): ${predicted}, and no less after more of them; ${limit}`;
+    const why = `the guest writes its memory as fast as it is sent (${rates}): ${predicted}, and no less after more; ${limit}`;
     return { kind: 'give-up', predictedMs, why };
   }
   if (rounds.length >= limits.maxRounds) {

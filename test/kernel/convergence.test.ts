@@ -80,10 +80,10 @@ test('limits that it does not fit into leave it running at the source, and the m
   // The first round, and four that left no less.
   expect(out.match(ALL_DIRTY)).toHaveLength(5);
   expect(err).toMatch(
-    /\[STAYS NOT_CONVERGING\] the guest writes its memory as fast as it is sent \([\d.]+ MiB\/s dirtied, [\d.]+ MiB\/s sent\): the blackout would be \d+ ms after 5 rounds, and no less after more of them; the longest that is allowed is 900 ms\./,
+    /^vcpuctl: the guest writes its memory as fast as it is sent \([\d.]+ MiB\/s dirtied, [\d.]+ MiB\/s sent\): after round 5 the blackout would be \d+ ms, and no less after more; the longest that is allowed is 900 ms\. /,
   );
   expect(err).toMatch(
-    /vms\/writer is at the source as before\. To move it, allow a blackout of \d+ ms or more \(--max-blackout, now 900\), send faster \(--bandwidth, now 1 MiB\/s\), or have the guest write less\./,
+    / vms\/writer is at the source as before\. To move it, allow a blackout of \d+ ms or more \(--max-blackout, now 900\), send faster \(--bandwidth, now 1 MiB\/s\), or have the guest write less\. \[STAYS NOT_CONVERGING\]\n$/,
   );
   const predicted = Number(/the blackout would be (\d+) ms/.exec(err)?.[1]);
   expect(predicted).toBeGreaterThan(TOO_SHORT_MS);
@@ -99,7 +99,7 @@ test('no more rounds than are allowed are made, and the message says that more c
   expect(status).toBe(9);
   expect(out.match(ALL_DIRTY)).toHaveLength(2);
   expect(err).toMatch(
-    /\[STAYS NOT_CONVERGING\] no more rounds are allowed \(.*\): the blackout would be \d+ ms/,
+    /^vcpuctl: no more rounds are allowed \(.*\): after round 2 the blackout would be \d+ ms; .* \[STAYS NOT_CONVERGING\]\n$/,
   );
   expect(err).toContain('allow more rounds (--max-rounds, now 2)');
   await writesOn(from.client);

@@ -227,6 +227,19 @@ describe('a migration that comes to nothing', () => {
     },
   );
 
+  test('because the longest blackout allowed is one that none is predicted to be says what to change', async () => {
+    const [from, to] = await web();
+    const { status, out, err } = await migrate(from, to, ['--max-blackout', '10', '--report', report()]);
+    expect([status, out.match(/^ +\d+ /gm)?.length]).toEqual([9, 1]);
+    expect(err).toMatch(/^vcpuctl: no switch is reckoned shorter than 20 ms, .* \[STAYS NOT_CONVERGING\]$/m);
+    const advice =
+      'vms/web is at the source as before. To move it, allow a blackout of 20 ms or more (--max-blackout, now 10).';
+    expect(err).toContain(advice);
+    expect(reportText()).toContain(advice);
+    await expect.poll(() => phaseAt(from)).toBeUndefined();
+    expect(await names(to)).toEqual([]);
+  });
+
   test('because its report could not be written moves nothing', async () => {
     const [from, to] = await web();
     const { status, err } = await migrate(from, to, ['--report', join(folder, 'none', 'report.html')]);
