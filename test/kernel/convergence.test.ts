@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { eventually } from '../harness/eventually.js';
 import { createTiny, TINY_RAM_BYTES } from '../harness/tiny-guest.js';
@@ -25,14 +25,22 @@ const LONG_ENOUGH_MS = 60_000;
 let from: VcpudProcess;
 let to: VcpudProcess;
 
-beforeEach(async () => {
+beforeAll(async () => {
   [from, to] = await Promise.all([startVcpud(), startVcpud()]);
+});
+
+beforeEach(async () => {
   await createTiny(from.client, 'writer', 'writePages', { vcpuCount: 1, irqchip: false });
   await from.client.vm.RunVm({ name: NAME });
   await writesOn(from.client);
 });
 
 afterEach(async () => {
+  for (const { client } of [from, to])
+    for (const { name } of (await client.vm.ListVms({})).vms) await client.vm.DeleteVm({ name });
+});
+
+afterAll(async () => {
   for (const { log } of [from, to]) expect(log()).not.toMatch(/"level":(50|60)/);
   expect(await Promise.all([from.stop(), to.stop()])).toEqual([0, 0]);
 });
