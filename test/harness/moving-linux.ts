@@ -77,6 +77,7 @@ export class MovingLinux {
   readonly console = new MovingConsole();
   private from: VcpudProcess;
   private to: VcpudProcess;
+  private hasShell = false;
 
   constructor(from: VcpudProcess, to: VcpudProcess) {
     this.from = from;
@@ -93,15 +94,19 @@ export class MovingLinux {
     };
     const memoryRegions = [{ gpa: 0, sizeBytes: memoryMib * MIB }];
     const vm = { vcpuCount: vcpus, memoryRegions, irqchip: true, pit: true, pc: true, linuxBoot };
+    this.hasShell = shell;
     await this.from.client.vm.CreateVm({ vmId: VM, vm });
     this.console.follow(this.from);
   }
 
-  /** Resolves when L2 counts. */
+  /** Resolves when L2 counts, and its shell, where it has one, reads. */
   async boot(): Promise<void> {
+    const { guest } = this.console;
+    const reads = this.hasShell ? guest.next((text) => text === 'l1 shell') : undefined;
     const counting = this.console.moreL2Lines(1);
     await this.from.client.vm.RunVm({ name: NAME });
     await counting;
+    await reads;
   }
 
   /** To the other vcpud. */
