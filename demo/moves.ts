@@ -41,7 +41,12 @@ const KINDS: Readonly<Record<GuestName, Kind>> = {
     up: 'Linux is up, has loaded KVM, and its L2 counts',
     linesBetween: 2,
     make: (first, second) => {
-      const guest = new MovingLinux(first, second, { memoryMib: 256, writer: undefined, shell: true });
+      const guest = new MovingLinux(first, second, {
+        vcpus: 1,
+        memoryMib: 256,
+        writer: undefined,
+        shell: true,
+      });
       const last = async (phases: Phases) => {
         const grep = await phases.timed('dmesg', 'what its kernel says of itself, by its shell', () =>
           guest.shell(DMESG),

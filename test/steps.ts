@@ -9,7 +9,7 @@ export const GROUPS = {
   unit: 'checks of the sources, and unit tests: anywhere',
   model: 'the conformance suite on both models of a kernel: anywhere',
   amd: 'tests, suite and fuzz on a real kernel with nested SVM',
-  intel: 'suite, fuzz and demo on a real kernel with nested VMX',
+  intel: 'suite, fuzz, demo and a live migration on a real kernel with nested VMX',
 } as const;
 
 export type Group = keyof typeof GROUPS;
@@ -117,12 +117,13 @@ export const STEPS: readonly Step[] = [
   {
     name: 'intel',
     group: 'intel',
-    what: 'the conformance suite, the fuzz and the demo on a real kernel with nested VMX',
+    what: 'the conformance suite, the fuzz, the demo and a live migration on a real kernel with nested VMX',
     jobs: () =>
-      several('conformance, fuzz and demo on Intel', onKernel('intel'), [
+      several('conformance, fuzz, demo and live migration on Intel', onKernel('intel'), [
         node('run-conformance.js'),
         fuzz('intel', 500),
         node('run-demo.js', 'intel'),
+        node('run-live.js'),
       ]),
   },
   {

@@ -2,6 +2,7 @@
 
 import type { Preflight } from '../../lib/migration/preflight.js';
 import {
+  blackoutText,
   byteText,
   comparedText,
   dirtyRateText,
@@ -61,11 +62,11 @@ export function resultText(record: MigrationRecord): string {
 }
 
 function movedText(record: MigrationRecord): string {
-  const { vm, destination, result, rounds, memoryBytes, totalMs } = record;
+  const { vm, destination, limits, result, rounds, memoryBytes, totalMs } = record;
   if (result === undefined) return '';
   const sent = rounds.reduce((sum, { sentBytes }) => sum + sentBytes, result.switchBytes);
   const rows: Detail[] = [
-    ['blackout', timeText(result.blackoutMs)],
+    ['blackout', blackoutText(result.blackoutMs, limits.maxBlackoutMs)],
     ...result.parts.map(({ name, ms }): Detail => [`  ${name}`, timeText(ms)]),
     ['total', timeText(totalMs)],
     ['memory', `${byteText(memoryBytes)} in ${plural(rounds.length, 'round')} and the switch`],

@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { type Endpoint, endpointText } from '../../lib/api/endpoint.js';
-import type { LiveMigrationFailed, LiveOptions, Side } from '../../lib/migration/live.js';
+import type { LiveMigrationFailed, LiveOptions, NotConverging, Side } from '../../lib/migration/live.js';
 import type { Limits } from '../../lib/migration/pre-copy.js';
 import { byteText } from '../../lib/migration/report/quantities.js';
 import type { FailureRecord, MigrationRecord, Recorder } from '../../lib/migration/report/record.js';
@@ -351,7 +351,9 @@ async function toldOf(
   if (error instanceof NotCompatible)
     return told('INCOMPATIBLE', error.reason, error.message, atSource('Nothing was touched.'));
   if (error instanceof NotConverging) {
-    const advice = 'Allow a longer blackout (--max-blackout) or more bandwidth, or slow the guest down.';
+    const { limits } = recorder.record();
+    const { FIXED_MS } = await import('../../lib/migration/pre-copy.js');
+    const advice = convergingAdvice(error, limits, FIXED_MS);
     return told('STAYS', 'NOT_CONVERGING', error.message, atSource(advice));
   }
   const failure = error instanceof Ended ? error.failure : error;
@@ -371,6 +373,21 @@ async function toldOf(
     guest,
     advice: `Run: ${resumeWith}`,
   });
+}
+
+/** What would have it move, with what each option is now. */
+function convergingAdvice({ predictedMs, rounds }: NotConverging, limits: Limits, fixedMs: number): string {
+  const { maxBlackoutMs, bandwidth, maxRounds } = limits;
+  const longer = `allow a blackout of ${Math.ceil(predictedMs)} ms or more (--max-blackout, now ${maxBlackoutMs})`;
+  if (maxBlackoutMs < fixedMs) return `To move it, ${longer}.`;
+  const ways = [
+    longer,
+    bandwidth > 0
+      ? `send faster (--bandwidth, now ${bandwidth / MIB} MiB/s)`
+      : 'give the hosts a faster line (--bandwidth holds nothing up)',
+    ...(rounds.length >= maxRounds ? [`allow more rounds (--max-rounds, now ${maxRounds})`] : []),
+  ];
+  return `To move it, ${ways.join(', ')}, or have the guest write less.`;
 }
 
 const TRY_AGAIN = 'The destination has nothing of it: migrate again when you like.';

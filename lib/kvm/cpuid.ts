@@ -118,15 +118,20 @@ export function withApicId(entries: Buffer, id: number): Buffer {
   return copy;
 }
 
+/** Features that KVM has and does not list (TSC_DEADLINE_TIMER before 6.14): bits of CPUID 1 ECX. */
+const UNLISTED = { TSC_DEADLINE_TIMER: 24, HYPERVISOR: 31 } as const;
+
 /**
- * A copy of the table that says that there is a hypervisor: CPUID 1 ECX bit 31. KVM supports it and doesn't list it; an
- * operating system that doesn't see it looks no further for KVM's leaves, its clock among them.
+ * A copy of the table for an operating system. That there is a hypervisor: one that doesn't see it looks no further for
+ * KVM's leaves, its clock among them. And the LAPIC's TSC deadline mode, where KVM has it: else an operating system
+ * measures how fast the LAPIC's timer counts, and does without that timer where a busy host made the measure a bad one.
  */
-export function withHypervisor(entries: Buffer): Buffer {
+export function forOperatingSystem(entries: Buffer, tscDeadlineTimer: boolean): Buffer {
+  const bits = (1 << UNLISTED.HYPERVISOR) | (tscDeadlineTimer ? 1 << UNLISTED.TSC_DEADLINE_TIMER : 0);
   const copy = Buffer.from(entries);
   for (let at = 0; at < copy.length; at += SIZE.cpuidEntry) {
     if (copy.readUInt32LE(at + CPUID_ENTRY.function) !== 1) continue;
-    copy.writeUInt32LE((copy.readUInt32LE(at + CPUID_ENTRY.ecx) | 0x8000_0000) >>> 0, at + CPUID_ENTRY.ecx);
+    copy.writeUInt32LE((copy.readUInt32LE(at + CPUID_ENTRY.ecx) | bits) >>> 0, at + CPUID_ENTRY.ecx);
   }
   return copy;
 }

@@ -68,10 +68,13 @@ export interface LiveResult {
 /** The guest writes faster than the limits allow to send; it is at the source. */
 export class NotConverging extends Error {
   readonly rounds: readonly Round[];
-  constructor(why: string, rounds: readonly Round[]) {
+  /** The blackout that was predicted after the last of them, ms. */
+  readonly predictedMs: number;
+  constructor(why: string, rounds: readonly Round[], predictedMs: number) {
     super(why);
     this.name = 'NotConverging';
     this.rounds = rounds;
+    this.predictedMs = predictedMs;
   }
 }
 
@@ -184,7 +187,8 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
           rounds.push(round);
           const decision = decide(rounds, options);
           onEvent({ kind: 'round', round, decision });
-          if (decision.kind === 'give-up') throw new NotConverging(decision.why, rounds);
+          if (decision.kind === 'give-up')
+            throw new NotConverging(decision.why, rounds, decision.predictedMs);
           if (decision.kind === 'switch') return;
         }
       });

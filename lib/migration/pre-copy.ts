@@ -44,6 +44,12 @@ export function sendRate(rounds: readonly Round[]): number {
   return Math.max(...rates, 1);
 }
 
+/** How fast the guest wrote while a round was sent, bytes a millisecond; a page that it wrote several times counts once. */
+export const dirtyRate = ({ dirtyPages, ms }: Round): number => (dirtyPages * PAGE_BYTES) / Math.max(ms, 0.1);
+
+const MIB = 1024 * 1024;
+const mibRate = (bytesPerMs: number): string => `${((bytesPerMs * 1000) / MIB).toFixed(1)} MiB/s`;
+
 /** For how long the guest would stand still, were it stopped now, ms. */
 export function predictBlackout(rounds: readonly Round[]): number {
   const dirty = rounds.at(-1)?.dirtyPages ?? 0;
@@ -60,14 +66,20 @@ export function decide(rounds: readonly Round[], limits: Limits): Decision {
       ? { kind: 'round', predictedMs }
       : { kind: 'switch', predictedMs };
   }
-  const limit = `the longest blackout asked for is ${limits.maxBlackoutMs} ms`;
-  const predicted = `${Math.round(predictedMs)} ms after ${last.round} rounds`;
+  const rates = `${mibRate(dirtyRate(last))} dirtied, ${mibRate(sendRate(rounds))} sent`;
+  const predicted = `after round ${last.round} the blackout would be ${Math.ceil(predictedMs)} ms`;
+  const limit = `the longest that is allowed is ${limits.maxBlackoutMs} ms`;
+  if (limits.maxBlackoutMs < FIXED_MS) {
+    const why = `no switch is reckoned shorter than ${FIXED_MS} ms, however little the guest writes; ${limit}`;
+    return { kind: 'give-up', predictedMs, why };
+  }
   if (withoutProgress(rounds) >= MOST_ROUNDS_WITHOUT_PROGRESS) {
-    const why = `the guest writes as fast as its memory is sent: a blackout of ${predicted}, and no less with more of them; ${limit}`;
+    const why = `the guest writes its memory as fast as it is sent (${rates}): ${predicted}, and no less after more; ${limit}`;
     return { kind: 'give-up', predictedMs, why };
   }
   if (rounds.length >= limits.maxRounds) {
-    return { kind: 'give-up', predictedMs, why: `a blackout of ${predicted}; ${limit}` };
+    const why = `no more rounds are allowed (${rates}): ${predicted}; ${limit}`;
+    return { kind: 'give-up', predictedMs, why };
   }
   return { kind: 'round', predictedMs };
 }

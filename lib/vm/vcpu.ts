@@ -3,8 +3,9 @@
 
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MP_STATE } from '../kvm/abi.js';
-import { setCpuid, withApicId, withHypervisor } from '../kvm/cpuid.js';
-import type { VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
+import { forOperatingSystem, setCpuid, withApicId } from '../kvm/cpuid.js';
+import type { IoctlPort, VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
+import { KernelError } from '../os/kernel-error.js';
 import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
 import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
 import type { GuestMemory } from './guest-memory.js';
@@ -32,6 +33,8 @@ export class Vcpu implements StateVcpu {
   /** Absent where the driver runs no guests. */
   private readonly runner: VcpuRunner | undefined;
   private readonly memory: GuestMemory;
+  /** Whether its guest may use KVM's clock. */
+  private readonly mayHaveKvmclock: boolean;
   private getting: Promise<NestedCapture> | undefined;
   private getQueued: Promise<NestedCapture> | undefined;
   private closed = false;
@@ -43,9 +46,11 @@ export class Vcpu implements StateVcpu {
     powerOn: VcpuSnapshot,
     runner: VcpuRunner | undefined,
     memory: GuestMemory,
+    mayHaveKvmclock: boolean,
   ) {
     this.index = index;
     this.memory = memory;
+    this.mayHaveKvmclock = mayHaveKvmclock;
     this.port = port;
     this.shape = shape;
     this.powerOn = powerOn;
@@ -66,7 +71,8 @@ export class Vcpu implements StateVcpu {
     const port = vm.createVcpu(index);
     try {
       const cpuid = withApicId(host.supportedCpuid, index);
-      setCpuid(port, pc === undefined ? cpuid : withHypervisor(cpuid));
+      const tscDeadlineTimer = (capabilities.get('TSC_DEADLINE_TIMER') ?? 0) > 0;
+      setCpuid(port, pc === undefined ? cpuid : forOperatingSystem(cpuid, tscDeadlineTimer));
       const { format, maxBytes } = host.nested;
       const shape: VcpuShape = {
         capabilities,
@@ -91,7 +97,7 @@ export class Vcpu implements StateVcpu {
           },
         );
       const runner = port.run === undefined ? undefined : await startRunner(port.run);
-      vcpu = new Vcpu(index, port, shape, powerOn, runner, memory);
+      vcpu = new Vcpu(index, port, shape, powerOn, runner, memory, pc !== undefined);
       return vcpu;
     } catch (error) {
       port.close();
@@ -118,7 +124,9 @@ export class Vcpu implements StateVcpu {
 
   /** Lets it run, unless it ended by itself. */
   resume(): void {
-    if (this.ended === undefined) this.runner?.resume();
+    if (this.ended !== undefined) return;
+    if (this.mayHaveKvmclock) tellStopped(this.port);
+    this.runner?.resume();
   }
 
   /** Brings it out of the guest. */
@@ -183,6 +191,16 @@ export class Vcpu implements StateVcpu {
     this.closed = true;
     await this.runner?.quit();
     this.port.close();
+  }
+}
+
+/** Has KVM's clock say to the guest that it stood still, for watchdogs that would take it for a CPU that hangs. */
+function tellStopped(port: IoctlPort): void {
+  try {
+    port.ioctl(KVM.KVMCLOCK_CTRL, 0);
+  } catch (error) {
+    // EINVAL: this vCPU has not set up the clock.
+    if (!(error instanceof KernelError && error.code === 'EINVAL')) throw error;
   }
 }
 

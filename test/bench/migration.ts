@@ -22,7 +22,7 @@ const WRITER: Writer = { mib: 24, pagesPerSecond: 500 };
 export const migrationOf =
   (memoryMib: number, load: 'idle' | 'writer') =>
   (stage: Stage): Promise<Measurement[]> =>
-    migration(stage, { memoryMib, writer: load === 'writer' ? WRITER : undefined, shell: false });
+    migration(stage, { vcpus: 1, memoryMib, writer: load === 'writer' ? WRITER : undefined, shell: false });
 
 async function migration(stage: Stage, shape: MovingShape): Promise<Measurement[]> {
   const vcpuds = await Promise.all([startVcpud(), startVcpud()]);

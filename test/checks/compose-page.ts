@@ -366,7 +366,8 @@ After each round the source says how many pages are dirty again. The rule of \`l
 - **switch** where that is within the limit, but not after a first round that left more than ${FEW_PAGES} pages: it left all
   that was written while all memory was copied, and a second one is short;
 - **give up** after ${MOST_ROUNDS_WITHOUT_PROGRESS} rounds in a row that did not leave ${Math.round((1 - PROGRESS) * 100)} % less than the best before them, or after as many rounds
-  as were allowed: the guest writes as fast as its memory is sent;
+  as were allowed: the guest writes as fast as its memory is sent. Also where the limit is under ${FIXED_MS} ms, which nothing
+  is predicted to be;
 - else **another round**.
 
 \`bandwidth_bytes_per_second\` of the start slows rounds down, and so raises what they leave. It does not hold up the switch.

@@ -8,6 +8,7 @@ import { MovingGuest, type Station } from './moving-guest.js';
 const MIB = 1024 * 1024;
 
 export interface MovingShape {
+  readonly vcpus: number;
   readonly memoryMib: number;
   readonly writer: Writer | undefined;
   readonly shell: boolean;
@@ -23,19 +24,26 @@ export class MovingLinux extends MovingGuest {
 
   protected async make(client: VcpudClient): Promise<void> {
     const { kernel, initramfs } = await linuxGuest(() => undefined);
-    const { memoryMib, writer, shell } = this.shape;
+    const { vcpus, memoryMib, writer, shell } = this.shape;
     const linuxBoot = {
       kernelPath: kernel,
       initramfsPath: initramfs,
       commandLine: commandLine({ ...IDLE, writer, shell }),
     };
     const memoryRegions = [{ gpa: 0, sizeBytes: memoryMib * MIB }];
-    const vm = { vcpuCount: 1, memoryRegions, irqchip: true, pit: true, pc: true, linuxBoot };
+    const vm = { vcpuCount: vcpus, memoryRegions, irqchip: true, pit: true, pc: true, linuxBoot };
     await client.vm.CreateVm({ vmId: this.vmId, vm });
   }
 
   protected counts(line: string): boolean {
     return l2Line(line) !== undefined;
+  }
+
+  /** Resolves when L2 counts, and its shell, where it has one, reads. */
+  override async boot(): Promise<void> {
+    const reads = this.shape.shell ? this.console.guest.next((text) => text === 'l1 shell') : undefined;
+    await super.boot();
+    await reads;
   }
 
   protected troubles(lines: readonly string[]): string[] {
@@ -47,6 +55,13 @@ export class MovingLinux extends MovingGuest {
     const status = this.console.guest.next((text) => text.startsWith('l1 status'));
     await this.from.client.writeConsole([{ name: this.name, data: Buffer.from(`${command}\n`) }]);
     return Number((await status).slice('l1 status '.length));
+  }
+
+  /** What a command that writes one line, beginning with that word and a space, has written behind it. */
+  async answer(word: string, command: string): Promise<string> {
+    const line = this.console.guest.next((text) => text.startsWith(`${word} `));
+    await this.shell(command);
+    return (await line).slice(word.length + 1);
   }
 
   get count(): string {

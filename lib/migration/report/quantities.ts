@@ -1,7 +1,6 @@
 // Sizes, rates and times of a migration, as people read them: in its report and on the command line.
 
-import { PAGE_BYTES } from '../../api/zero-pages.js';
-import type { Round } from '../pre-copy.js';
+import { dirtyRate, type Round } from '../pre-copy.js';
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -26,8 +25,12 @@ export function timeText(ms: number): string {
   return `${ms < 10 ? ms.toFixed(2) : ms.toFixed(1)} ms`;
 }
 
-/** How fast the guest wrote while a round was sent; a page that it wrote several times counts once. */
-export const dirtyRateText = ({ dirtyPages, ms }: Round): string => rateText(dirtyPages * PAGE_BYTES, ms);
+/** "12.5 MiB/s": how fast the guest wrote while a round was sent. */
+export const dirtyRateText = (round: Round): string => rateText(dirtyRate(round), 1);
+
+/** A blackout beside the longest that was asked for, which is a wish: what decides is the prediction. */
+export const blackoutText = (ms: number, maxBlackoutMs: number): string =>
+  `${timeText(ms)}, ${ms <= maxBlackoutMs ? 'within' : 'longer than'} the ${maxBlackoutMs} ms allowed`;
 
 /** What was compared at the destination before the guest went on. */
 export const comparedText = (verifiedRanges: number): string =>

@@ -127,7 +127,8 @@ describe('a migration', () => {
     expect(out).toMatch(/^ROUND +PAGES +ZERO +SENT +RATE +DIRTY +DIRTY RATE +BLACKOUT$/m);
     expect(out).toMatch(/^ +1 +\d+ +\d+ +[\d.]+ KiB +[\d.]+ [KM]iB\/s +0 +0 bytes\/s +20\.0 ms$/m);
     expect(out).toMatch(new RegExp(`^${NAME} is at ${to.endpoint}$`, 'm'));
-    for (const part of ['blackout', '  stop', '  memory', '  destination: restore', 'total'])
+    expect(out).toMatch(/^blackout +[\d.]+ m?s, (within|longer than) the 300 ms allowed$/m);
+    for (const part of ['  stop', '  memory', '  destination: restore', 'total'])
       expect(out).toMatch(new RegExp(`^${part} +[\\d.]+ m?s$`, 'm'));
     expect(out).toMatch(/^compared +the state, read back, and all memory \(SHA-256 of 1 ranges\)$/m);
     expect([await names(from), await names(to)]).toEqual([[], [NAME]]);
@@ -225,6 +226,19 @@ describe('a migration that comes to nothing', () => {
       expect(reportText()).toContain('Failed:');
     },
   );
+
+  test('because the longest blackout allowed is one that none is predicted to be says what to change', async () => {
+    const [from, to] = await web();
+    const { status, out, err } = await migrate(from, to, ['--max-blackout', '10', '--report', report()]);
+    expect([status, out.match(/^ +\d+ /gm)?.length]).toEqual([9, 1]);
+    expect(err).toMatch(/^vcpuctl: no switch is reckoned shorter than 20 ms, .* \[STAYS NOT_CONVERGING\]$/m);
+    const advice =
+      'vms/web is at the source as before. To move it, allow a blackout of 20 ms or more (--max-blackout, now 10).';
+    expect(err).toContain(advice);
+    expect(reportText()).toContain(advice);
+    await expect.poll(() => phaseAt(from)).toBeUndefined();
+    expect(await names(to)).toEqual([]);
+  });
 
   test('because its report could not be written moves nothing', async () => {
     const [from, to] = await web();

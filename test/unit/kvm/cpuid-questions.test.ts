@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { CPUID_ENTRY, SIZE } from '../../../lib/kvm/abi.js';
 import {
   cpuidRegister,
+  forOperatingSystem,
   hasSvm,
   hasVmx,
   maxPhyAddr,
@@ -97,4 +98,12 @@ test('an APIC id goes to every leaf that has one, and nowhere else', () => {
   );
   expect(after.equals(expected)).toBe(true);
   expect(cpuidRegister(before, 0xb, 'edx')).toBe(9);
+});
+
+test('an operating system is shown the hypervisor, and the TSC deadline timer where KVM has it', () => {
+  const before = table({ leaf: 1, ecx: 1, edx: 2 }, { leaf: 2, ecx: 4 });
+  const shown = (ecx: number) => table({ leaf: 1, ecx, edx: 2 }, { leaf: 2, ecx: 4 });
+  expect(forOperatingSystem(before, false)).toEqual(shown(0x8000_0001));
+  expect(forOperatingSystem(before, true)).toEqual(shown(0x8100_0001));
+  expect(before.readUInt32LE(CPUID_ENTRY.ecx)).toBe(1);
 });

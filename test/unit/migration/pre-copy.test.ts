@@ -97,7 +97,9 @@ describe('whatever guest and limits', () => {
     );
     expect(last.kind).toBe('give-up');
     expect(rounds).toHaveLength(1 + MOST_ROUNDS_WITHOUT_PROGRESS);
-    expect(last).toMatchObject({ why: expect.stringContaining('as fast as its memory is sent') });
+    expect(last).toMatchObject({
+      why: 'the guest writes its memory as fast as it is sent (390.6 MiB/s dirtied, 390.6 MiB/s sent): after round 5 the blackout would be 5020 ms, and no less after more; the longest that is allowed is 300 ms',
+    });
   });
 });
 
@@ -123,9 +125,17 @@ describe('a decision', () => {
     const rounds = [round({ dirtyPages: 200_000 }), round({ round: 2, dirtyPages: 100_000 })];
     expect(decide(rounds, { ...LIMITS, maxRounds: 2 })).toMatchObject({
       kind: 'give-up',
-      why: 'a blackout of 1020 ms after 2 rounds; the longest blackout asked for is 300 ms',
+      why: 'no more rounds are allowed (3906.3 MiB/s dirtied, 390.6 MiB/s sent): after round 2 the blackout would be 1020 ms; the longest that is allowed is 300 ms',
     });
   });
+});
+
+test('a limit that nothing is predicted to fit into ends it at once', () => {
+  expect(decide([round({})], { ...LIMITS, maxBlackoutMs: FIXED_MS - 1 })).toMatchObject({
+    kind: 'give-up',
+    why: 'no switch is reckoned shorter than 20 ms, however little the guest writes; the longest that is allowed is 19 ms',
+  });
+  expect(decide([round({})], { ...LIMITS, maxBlackoutMs: FIXED_MS }).kind).toBe('switch');
 });
 
 describe('the rate', () => {
