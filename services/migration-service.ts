@@ -7,7 +7,8 @@ import { type Endpoint, leavesMachine, parseEndpoint } from '../lib/api/endpoint
 import type { Peers } from '../lib/api/peers.js';
 import { PAGE_BYTES } from '../lib/api/zero-pages.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { rehearse, VmReceiver } from '../lib/transfer/receiver.js';
+import { moment } from '../lib/os/monotonic-clock.js';
+import { VmReceiver } from '../lib/transfer/receiver.js';
 import { type Part, type SwitchResult, VmSender } from '../lib/transfer/sender.js';
 import type { MemoryRegion } from '../lib/vm/guest-memory.js';
 import type { Caller, Vm } from '../lib/vm/vm.js';
@@ -232,24 +233,27 @@ async function receive(
   let receiver: VmReceiver | undefined;
   let arrived = false;
   try {
-    for await (const { begin: first, pages, roundEnd, commit } of requests) {
+    for await (const { begin: first, pages, roundEnd, commit, rehearsal } of requests) {
       if (first !== null && first !== undefined) {
         if (vm !== undefined) throw outOfPlace('begin comes once');
         vm = begin(vms, expected, first);
         receiver = new VmReceiver(vm);
-        await rehearse(vm);
-        reply.send({ ready: {} });
+        reply.send({ ready: { rehearsals: receiver.rehearsals() } });
       } else if (vm === undefined || receiver === undefined) {
         throw outOfPlace('begin comes first');
       } else if (pages !== null && pages !== undefined) {
         await receiver.writePages(pages);
       } else if (roundEnd !== null && roundEnd !== undefined) {
         reply.send({ roundWritten: { round: roundEnd.round } });
+      } else if (rehearsal !== null && rehearsal !== undefined) {
+        const parts = await receiver.rehearse(rehearsal);
+        reply.send({ rehearsed: { parts: parts.map(switchPart) } });
       } else if (commit !== null && commit !== undefined) {
         const parts = await receiver.commit(commit);
+        const { us, bootId } = moment();
         arrived = true;
         forgetExpected(expected, vm);
-        reply.send({ arrived: { parts: parts.map(switchPart) } });
+        reply.send({ arrived: { parts: parts.map(switchPart), monotonicUs: us, bootId } });
         return;
       } else {
         throw VcpudError.of('FIELD_REQUIRED', 'a message is required', { field: 'message' });

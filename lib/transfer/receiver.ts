@@ -3,32 +3,19 @@
 
 import type { MemoryPages__Output } from '../../protos/gen/vcpud/v1/MemoryPages.js';
 import type { ReceiveVmCommit__Output } from '../../protos/gen/vcpud/v1/ReceiveVmCommit.js';
-import { api } from '../api/definitions.js';
 import { PAGE_BYTES } from '../api/zero-pages.js';
 import { VcpudError } from '../errors/vcpud-error.js';
-import type { Vm } from '../vm/vm.js';
+import type { Vm, VmSnapshot } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { PageSet } from './page-set.js';
 import { requireChecksum, writePatches } from './patches.js';
 import { Rehearsals } from './rehearsals.js';
 import type { Part } from './sender.js';
-import { vmSnapshot, vmState } from './vm-state.js';
+import { vmSnapshot } from './vm-state.js';
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
 
 const rehearsals = new Rehearsals();
-const { requestSerialize, requestDeserialize } = api.MigrationService.service.ReceiveVm;
-
-/** Has the code of a commit run before it is needed; see Vm.rehearseArrival. */
-export async function rehearse(vm: Vm): Promise<void> {
-  for (let left = rehearsals.next(); left > 0; left -= 1) {
-    await vm.rehearseArrival((snapshot) => {
-      const { commit } = requestDeserialize(requestSerialize({ commit: { state: vmState(snapshot) } }));
-      if (commit?.state === null || commit?.state === undefined) throw new Error('a state that is none');
-      return vmSnapshot(commit.state);
-    });
-  }
-}
 
 /** The memory and the state of one VM as they arrive. After an error the VM is to be deleted. */
 export class VmReceiver {
@@ -38,6 +25,18 @@ export class VmReceiver {
 
   constructor(vm: Vm) {
     this.vm = vm;
+  }
+
+  /** How many rehearsals this process would have now. */
+  rehearsals(): number {
+    return rehearsals.next();
+  }
+
+  /** Does with a state what the commit will do, but for letting the guest go on; gives how long each part took. */
+  async rehearse(commit: ReceiveVmCommit__Output): Promise<readonly Part[]> {
+    const { parts, snapshot, part } = await this.take(commit);
+    await this.vm.rehearseArrival(snapshot, part);
+    return parts;
   }
 
   /** Writes what a message holds. Throws CHECKSUM_WRONG, PAGES_MALFORMED, MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
@@ -70,25 +69,34 @@ export class VmReceiver {
   }
 
   /** Takes the last of the memory and the state, and lets the guest go on; gives how long each part took. */
-  async commit({ state, run, memoryHashes, pages, patches }: ReceiveVmCommit__Output): Promise<Part[]> {
-    const parts: Part[] = [];
-    if (state === null) throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
-    let last = performance.now();
-    const part = (name: string) => {
-      const now = performance.now();
-      parts.push({ name, ms: now - last });
-      last = now;
-    };
-    if (pages !== null) await this.writePages(pages);
-    if (patches !== null) writePatches(this.vm.memory, this.arrived, patches);
-    part('memory');
-    if (memoryHashes.length > 0) {
-      await requireSameMemory(this.vm, memoryHashes);
-      part('hash');
-    }
-    await this.vm.arrive(vmSnapshot(state), run, (name, ms) => parts.push({ name, ms }));
+  async commit(commit: ReceiveVmCommit__Output): Promise<readonly Part[]> {
+    const { parts, snapshot, part } = await this.take(commit);
+    await this.vm.arrive(snapshot, commit.run, part);
     return parts;
   }
+
+  private async take({ state, memoryHashes, pages, patches }: ReceiveVmCommit__Output): Promise<Taken> {
+    if (state === null) throw VcpudError.of('FIELD_REQUIRED', 'state is required', { field: 'state' });
+    const parts: Part[] = [];
+    const part = (name: string, ms: number) => void parts.push({ name, ms });
+    const since = performance.now();
+    if (pages !== null) await this.writePages(pages);
+    if (patches !== null) writePatches(this.vm.memory, this.arrived, patches);
+    const written = performance.now();
+    part('memory', written - since);
+    if (memoryHashes.length > 0) {
+      await requireSameMemory(this.vm, memoryHashes);
+      part('hash', performance.now() - written);
+    }
+    return { parts, part, snapshot: vmSnapshot(state) };
+  }
+}
+
+/** What a commit brought, and how long that took. */
+interface Taken {
+  readonly snapshot: VmSnapshot;
+  readonly parts: readonly Part[];
+  readonly part: (name: string, ms: number) => void;
 }
 
 async function requireSameMemory(vm: Vm, expected: readonly Buffer[]): Promise<void> {

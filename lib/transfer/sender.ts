@@ -9,6 +9,7 @@ import type { Duplex } from '../api/duplex.js';
 import { milliseconds } from '../api/duration.js';
 import { errorInfoOf } from '../api/error-details.js';
 import { VcpudError } from '../errors/vcpud-error.js';
+import { type Moment, moment, msBetween } from '../os/monotonic-clock.js';
 import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
@@ -84,10 +85,12 @@ export class VmSender {
   /** Shows the token; resolves when memory can come. */
   async begin(migrationId: string, token: string): Promise<void> {
     await this.link.send(wire({ begin: { name: `vms/${this.vm.config.id}`, migrationId, token } }));
-    await this.expect('ready');
-    // What is done with a state in the switch has then been done before; see Vm.rehearseArrival.
-    for (let left = rehearsals.next(); left > 0; left -= 1)
-      wire({ commit: { state: vmState(this.vm.powerOnSnapshot()) } });
+    const ready = await this.expect('ready');
+    // What is done with a state in the switch has then been done before, here and there; see Vm.rehearseArrival.
+    for (let left = Math.max(ready.rehearsals, rehearsals.next()); left > 0; left -= 1) {
+      await this.link.send(wire({ rehearsal: { state: vmState(this.vm.powerOnSnapshot()) } }));
+      await this.expect('rehearsed');
+    }
   }
 
   /** Copies what was written since the round before; the first time, all memory. */
@@ -117,6 +120,7 @@ export class VmSender {
   /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE, MIGRATION_IN_DOUBT. */
   async switchOver(verifyMemory: boolean): Promise<SwitchResult> {
     const since = performance.now();
+    const began = moment();
     try {
       return await this.vm.handOver(async (snapshot, run, stopMs) => {
         const parts: Part[] = [{ name: 'stop', ms: stopMs }];
@@ -143,8 +147,8 @@ export class VmSender {
         part('serialize');
         const arrived = await this.commit(commit);
         part('answer');
-        parts.push(...arrived);
-        const blackoutMs = last - since;
+        parts.push(...arrived.parts);
+        const blackoutMs = goneOnAfter(began, arrived.at, last - since);
         const all = withMessage(sent, pages, commit.length);
         return { ...all, pages: all.pages + patched, blackoutMs, parts, verifiedRanges: memoryHashes.length };
       });
@@ -168,7 +172,7 @@ export class VmSender {
     }
   }
 
-  private async commit(message: Buffer): Promise<Part[]> {
+  private async commit(message: Buffer): Promise<{ parts: Part[]; at: Moment }> {
     // A link that is over takes nothing more: the commit does not leave.
     if (this.link.isOver()) await this.beforeCommit(() => this.link.next());
     await this.link.send(message);
@@ -181,10 +185,14 @@ export class VmSender {
     }
     if (answer.arrived === null || answer.arrived === undefined)
       throw new HandOverFailed(new Error('not an answer to a commit'), false);
-    return answer.arrived.parts.map(({ name, duration }) => ({
-      name: `destination: ${name}`,
-      ms: milliseconds(duration),
-    }));
+    const { parts, monotonicUs, bootId } = answer.arrived;
+    return {
+      parts: parts.map(({ name, duration }) => ({
+        name: `destination: ${name}`,
+        ms: milliseconds(duration),
+      })),
+      at: { us: Number(monotonicUs), bootId },
+    };
   }
 
   private async sendPages(
@@ -242,16 +250,27 @@ export class VmSender {
   }
 
   /** The answer of that kind. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE. */
-  private async expect(kind: 'ready' | 'roundWritten'): Promise<void> {
+  private async expect<K extends 'ready' | 'rehearsed' | 'roundWritten'>(
+    kind: K,
+  ): Promise<NonNullable<ReceiveVmResponse__Output[K]>> {
     let answer: ReceiveVmResponse__Output;
     try {
       answer = await this.link.next();
     } catch (error) {
       throw refused(error);
     }
-    if (answer[kind] === null || answer[kind] === undefined)
+    const wanted = answer[kind];
+    if (wanted === null || wanted === undefined)
       throw new Error(`the destination answered something else than ${kind}`);
+    return wanted;
   }
+}
+
+/** When the guest went on after a moment, ms: by the destination's clock where it is ours, and else at its answer. */
+function goneOnAfter(began: Moment, at: Moment, answeredMs: number): number {
+  const ms = msBetween(began, at);
+  // Two processes of one boot may still have clocks apart, in time namespaces.
+  return ms !== undefined && ms >= 0 && ms <= answeredMs ? ms : answeredMs;
 }
 
 /** The error for what a destination said, or for its silence. */

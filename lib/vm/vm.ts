@@ -486,16 +486,14 @@ export class Vm {
   }
 
   /**
-   * Does all that the switch does, on a VM that is still received, with what it holds already: code that has run is
-   * several times faster when the guest stands still for it. `through` is what a state goes through on its way.
+   * Does all that the switch does, but for letting the guest go on, on a VM that is still received: code that has run is
+   * several times faster when the guest stands still for it.
    */
-  rehearseArrival(through: (snapshot: VmSnapshot) => VmSnapshot): Promise<void> {
+  rehearseArrival(snapshot: VmSnapshot, onPart: (name: string, ms: number) => void): Promise<void> {
     return this.exclusively(NOBODY, () => {
       if (this.migration?.phase !== 'RECEIVING')
         throw new Error('only a VM that is being received rehearses');
-      const snapshot = through(this.snapshot());
-      this.restoreFresh(snapshot);
-      this.requireHolds(snapshot);
+      this.take(snapshot, timedBy(onPart));
     });
   }
 
@@ -513,14 +511,8 @@ export class Vm {
     return this.exclusively(NOBODY, () => {
       const { migration } = this;
       if (migration?.phase !== 'RECEIVING') throw new Error('only a VM that is being received arrives');
-      const timed = <T>(name: string, task: () => T): T => {
-        const since = performance.now();
-        const result = task();
-        onPart(name, performance.now() - since);
-        return result;
-      };
-      const halted = timed('restore', () => this.restoreFresh(snapshot));
-      timed('check', () => this.requireHolds(snapshot));
+      const timed = timedBy(onPart);
+      const halted = this.take(snapshot, timed);
       this.migration = { ...migration, phase: 'ARRIVED' };
       timed('run', () => {
         for (const vcpu of this.vcpus) this.revive(vcpu, halted[vcpu.index] ?? false);
@@ -586,6 +578,13 @@ export class Vm {
       return taken.halted;
     });
     if (snapshot.pc !== undefined) this.pc?.restore(snapshot.pc);
+    return halted;
+  }
+
+  /** Gives a VM that never ran a state, and reads it back. Gives which vCPUs are halted. */
+  private take(snapshot: VmSnapshot, timed: Timed): boolean[] {
+    const halted = timed('restore', () => this.restoreFresh(snapshot));
+    timed('check', () => this.requireHolds(snapshot));
     return halted;
   }
 
@@ -743,6 +742,18 @@ export class Vm {
     for (const watcher of this.watchers) watcher(event);
   }
 }
+
+type Timed = <T>(name: string, task: () => T) => T;
+
+/** Does a task, and tells how long it took, ms. */
+const timedBy =
+  (onPart: (name: string, ms: number) => void): Timed =>
+  (name, task) => {
+    const since = performance.now();
+    const result = task();
+    onPart(name, performance.now() - since);
+    return result;
+  };
 
 function guestsNotRun(): VcpudError {
   return VcpudError.of(

@@ -2,13 +2,21 @@
 
 
 /**
- * Memory can come; carries nothing.
+ * Memory can come.
  */
 export interface ReceiveVmReady {
+  /**
+   * How many rehearsals the destination would have, to be quick at the switch.
+   */
+  'rehearsals'?: (number);
 }
 
 /**
- * Memory can come; carries nothing.
+ * Memory can come.
  */
 export interface ReceiveVmReady__Output {
+  /**
+   * How many rehearsals the destination would have, to be quick at the switch.
+   */
+  'rehearsals': (number);
 }

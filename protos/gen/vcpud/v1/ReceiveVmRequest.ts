@@ -26,9 +26,14 @@ export interface ReceiveVmRequest {
    */
   'commit'?: (_vcpud_v1_ReceiveVmCommit | null);
   /**
+   * A commit for practice, any number before the real one: its state is set, read back and compared, and nothing runs. What the
+   * destination does while a guest stands still it has then done before, which makes it several times faster.
+   */
+  'rehearsal'?: (_vcpud_v1_ReceiveVmCommit | null);
+  /**
    * The kinds.
    */
-  'message'?: "begin"|"pages"|"roundEnd"|"commit";
+  'message'?: "begin"|"pages"|"roundEnd"|"commit"|"rehearsal";
 }
 
 /**
@@ -52,7 +57,12 @@ export interface ReceiveVmRequest__Output {
    */
   'commit'?: (_vcpud_v1_ReceiveVmCommit__Output | null);
   /**
+   * A commit for practice, any number before the real one: its state is set, read back and compared, and nothing runs. What the
+   * destination does while a guest stands still it has then done before, which makes it several times faster.
+   */
+  'rehearsal'?: (_vcpud_v1_ReceiveVmCommit__Output | null);
+  /**
    * The kinds.
    */
-  'message'?: "begin"|"pages"|"roundEnd"|"commit";
+  'message'?: "begin"|"pages"|"roundEnd"|"commit"|"rehearsal";
 }

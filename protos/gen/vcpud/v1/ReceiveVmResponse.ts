@@ -21,9 +21,13 @@ export interface ReceiveVmResponse {
    */
   'arrived'?: (_vcpud_v1_ReceiveVmArrived | null);
   /**
+   * To a rehearsal: all of it went well.
+   */
+  'rehearsed'?: (_vcpud_v1_ReceiveVmArrived | null);
+  /**
    * The kinds.
    */
-  'message'?: "ready"|"roundWritten"|"arrived";
+  'message'?: "ready"|"roundWritten"|"arrived"|"rehearsed";
 }
 
 /**
@@ -43,7 +47,11 @@ export interface ReceiveVmResponse__Output {
    */
   'arrived'?: (_vcpud_v1_ReceiveVmArrived__Output | null);
   /**
+   * To a rehearsal: all of it went well.
+   */
+  'rehearsed'?: (_vcpud_v1_ReceiveVmArrived__Output | null);
+  /**
    * The kinds.
    */
-  'message'?: "ready"|"roundWritten"|"arrived";
+  'message'?: "ready"|"roundWritten"|"arrived"|"rehearsed";
 }

@@ -9,7 +9,8 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface SendVmSwitched {
   /**
-   * From the stop of the first vCPU to the destination's word that the guest goes on.
+   * From the stop of the first vCPU until the guest goes on: exactly where both vcpuds are on one host and so have one clock, else up to the
+   * destination's word of it, which is later than the guest by the way there.
    */
   'blackout'?: (_google_protobuf_Duration | null);
   /**
@@ -35,7 +36,8 @@ export interface SendVmSwitched {
  */
 export interface SendVmSwitched__Output {
   /**
-   * From the stop of the first vCPU to the destination's word that the guest goes on.
+   * From the stop of the first vCPU until the guest goes on: exactly where both vcpuds are on one host and so have one clock, else up to the
+   * destination's word of it, which is later than the guest by the way there.
    */
   'blackout': (_google_protobuf_Duration__Output | null);
   /**
