@@ -66,6 +66,11 @@ const KERNEL_WORDS: readonly { readonly word: string; readonly why: string }[] =
     word: 'tsc=reliable',
     why: 'the watchdog of clocks takes an emulated host that is slow to answer for a clock that is wrong',
   },
+  {
+    word: 'watchdog_thresh=60',
+    why: 'the same of the watchdog of CPUs, where several vCPUs share one emulated CPU: it speaks after two minutes, not after 20 s',
+  },
+  { word: 'rcupdate.rcu_cpu_stall_timeout=300', why: 'and of that of grace periods: seconds' },
   { word: 'cryptomgr.notests', why: 'self-tests of ciphers that nothing here uses' },
 ];
 
