@@ -32,6 +32,8 @@ const MIGRATION_ID = /^[A-Za-z0-9-]{1,64}$/;
 const PREPARED_MS = 60_000;
 /** No unary call is made to a destination: its streams have no deadline. */
 const CALL_TIMEOUT_MS = 60_000;
+/** So many migrations are remembered by which a VM has arrived. */
+const MOST_ARRIVALS = 10_000;
 
 /** A VM that waits for its source, or receives from it. */
 interface Expected {
@@ -43,6 +45,16 @@ interface Expected {
 export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): MigrationServiceHandlers {
   /** By VM id. */
   const expected = new Map<string, Expected>();
+  /**
+   * The ids of migrations by which a VM has arrived. It may have gone on since: a source that never heard of its arrival
+   * must not be told that it has not.
+   */
+  const arrivals = new Set<string>();
+  const arrivedBy = (migrationId: string): void => {
+    arrivals.add(migrationId);
+    const [oldest] = arrivals;
+    if (arrivals.size > MOST_ARRIVALS && oldest !== undefined) arrivals.delete(oldest);
+  };
 
   /** Deletes a VM that did not arrive; one that is gone already, or another of its name, is let be. */
   const discard = async (vm: Vm): Promise<void> => {
@@ -68,13 +80,22 @@ export function migrationService(vms: VmRegistry, peers: Peers, log: Logger): Mi
 
     SendVm: duplexStream(log, (requests, reply) => send(vms, peers, requests, reply)),
 
-    ReceiveVm: duplexStream(log, (requests, reply) => receive(vms, expected, discard, requests, reply)),
+    ReceiveVm: duplexStream(log, (requests, reply) =>
+      receive(vms, expected, discard, arrivedBy, requests, reply),
+    ),
 
     ResolveMigration: unary(log, async ({ name, migrationId, outcome }, caller) => {
-      const vm = vms.get(parseVmName(name));
+      const id = parseVmName(name);
       if (outcome !== 'MIGRATION_OUTCOME_RUN_HERE' && outcome !== 'MIGRATION_OUTCOME_ABANDON')
         throw VcpudError.of('FIELD_REQUIRED', 'outcome is required', { field: 'outcome' });
       const abandon = outcome === 'MIGRATION_OUTCOME_ABANDON';
+      if (arrivals.has(migrationId) && vms.find(id)?.migration?.id !== migrationId) {
+        throw VcpudError.of('MIGRATION_PHASE', `VM ${id} has arrived by this migration, and gone on since`, {
+          subject: name,
+          metadata: { vm: id, migration_id: migrationId, phase: 'ARRIVED', outcome },
+        });
+      }
+      const vm = vms.get(id);
       await vm.resolveMigration(caller, migrationId, abandon ? 'ABANDON' : 'RUN_HERE');
       if (abandon) await discard(vm);
       return { vm: abandon ? null : vmMessage(vm) };
@@ -226,6 +247,7 @@ async function receive(
   vms: VmRegistry,
   expected: Map<string, Expected>,
   discard: (vm: Vm) => Promise<void>,
+  arrivedBy: (migrationId: string) => void,
   requests: AsyncIterable<ReceiveVmRequest__Output>,
   reply: Reply<ReceiveVmResponse>,
 ): Promise<void> {
@@ -252,6 +274,7 @@ async function receive(
         const parts = await receiver.commit(commit);
         const { us, bootId } = moment();
         arrived = true;
+        if (vm.migration !== undefined) arrivedBy(vm.migration.id);
         forgetExpected(expected, vm);
         reply.send({ arrived: { parts: parts.map(switchPart), monotonicUs: us, bootId } });
         return;

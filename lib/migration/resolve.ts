@@ -4,6 +4,7 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 import type { MigrationPhase } from '../../protos/gen/vcpud/v1/MigrationPhase.js';
 import type { VcpudClient } from '../api/client.js';
+import { errorInfoOf } from '../api/error-details.js';
 
 export type Resolution =
   /** The guest is the destination's; the source's rest was deleted. */
@@ -43,6 +44,11 @@ export type Plan =
     }
   | { readonly kind: 'wait'; readonly why: string };
 
+/** A destination's part before the guest has arrived. */
+const NOT_ARRIVED: ReadonlySet<MigrationPhase | undefined> = new Set([
+  'MIGRATION_PHASE_PREPARED',
+  'MIGRATION_PHASE_RECEIVING',
+]);
 const STOPPED_HERE: ReadonlySet<MigrationPhase | undefined> = new Set([
   'MIGRATION_PHASE_HANDED_OVER',
   'MIGRATION_PHASE_MOVED',
@@ -50,12 +56,13 @@ const STOPPED_HERE: ReadonlySet<MigrationPhase | undefined> = new Set([
 
 /** Decides. Pure; docs/compose-a-migration.md shows it as a table. */
 export function plan(here: Seen, there: Seen, destinationIsGone: boolean): Plan {
-  const stoppedHere = here.kind === 'vm' && STOPPED_HERE.has(here.phase);
-  const sameMigration = here.kind !== 'vm' || there.kind !== 'vm' || here.id === '' || here.id === there.id;
+  // The migration by which it once came here is not the one by which it is to go.
+  const hereId = phaseOf(here) === 'MIGRATION_PHASE_ARRIVED' ? '' : idOf(here);
+  const sameMigration = hereId === '' || there.kind !== 'vm' || hereId === there.id;
   if (there.kind === 'vm' && there.phase === 'MIGRATION_PHASE_ARRIVED' && sameMigration) {
     return here.kind === 'unreachable'
       ? { kind: 'wait', why: 'the guest is at the destination; the source does not answer' }
-      : { kind: 'do', destination: undefined, source: stoppedHere ? 'ABANDON' : undefined };
+      : { kind: 'do', destination: undefined, source: stoppedHere(here) ? 'ABANDON' : undefined };
   }
   if (here.kind === 'unreachable') {
     return {
@@ -63,7 +70,7 @@ export function plan(here: Seen, there: Seen, destinationIsGone: boolean): Plan 
       why: 'the source does not answer, and the guest has not arrived at the destination',
     };
   }
-  if (there.kind === 'unreachable' && stoppedHere && !destinationIsGone) {
+  if (there.kind === 'unreachable' && stoppedHere(here) && !destinationIsGone) {
     return {
       kind: 'wait',
       why: 'the destination does not answer, and the guest may run there: it stays stopped at the source',
@@ -75,11 +82,13 @@ export function plan(here: Seen, there: Seen, destinationIsGone: boolean): Plan 
       why: 'the guest went on at the destination and is not there any more, it may have moved on: it stays stopped at the source',
     };
   }
+  // One that has nothing of it now may have had it: only the destination knows, and refuses then to abandon it.
+  const mayHaveArrived =
+    there.kind !== 'unreachable' && phaseOf(here) === 'MIGRATION_PHASE_HANDED_OVER' && !destinationIsGone;
   return {
     kind: 'do',
-    // Where it arrives this very moment this is refused, and said to the caller: the next try finishes.
-    destination: there.kind === 'vm' && there.id !== '' && sameMigration ? 'ABANDON' : undefined,
-    source: stoppedHere ? 'RUN_HERE' : undefined,
+    destination: mayHaveArrived || (NOT_ARRIVED.has(phaseOf(there)) && sameMigration) ? 'ABANDON' : undefined,
+    source: stoppedHere(here) ? 'RUN_HERE' : undefined,
   };
 }
 
@@ -97,7 +106,19 @@ async function look(client: VcpudClient, name: string): Promise<Seen> {
 }
 
 const phaseOf = (seen: Seen): MigrationPhase | undefined => (seen.kind === 'vm' ? seen.phase : undefined);
+const stoppedHere = (seen: Seen): boolean => STOPPED_HERE.has(phaseOf(seen));
 const idOf = (seen: Seen): string => (seen.kind === 'vm' ? seen.id : '');
+
+/** Whether a destination that was to abandon its part says that it has none. Throws InDoubt where it has it, or had. */
+function neverArrived(error: ServiceError): boolean {
+  const reason = errorInfoOf(error)?.reason;
+  if (reason === 'MIGRATION_PHASE') {
+    throw new InDoubt(
+      'the guest has just arrived at the destination, or has arrived and gone on since: it stays stopped at the source',
+    );
+  }
+  return reason === 'VM_NOT_FOUND' || reason === 'MIGRATION_ID_DIFFERS';
+}
 
 /** Finishes or undoes. Throws InDoubt where that can't be told yet; doing it again later is safe. */
 export async function resolveMigration(options: ResolveOptions): Promise<Resolution> {
@@ -113,7 +134,11 @@ export async function resolveMigration(options: ResolveOptions): Promise<Resolut
       migrationId: idOf(seen),
       outcome: `MIGRATION_OUTCOME_${outcome}`,
     });
-  if (planned.destination !== undefined) await end(destination, there, planned.destination);
+  if (planned.destination !== undefined) {
+    await end(destination, stoppedHere(here) ? here : there, planned.destination).catch((error: unknown) => {
+      if (!neverArrived(error as ServiceError)) throw error;
+    });
+  }
   if (planned.source !== undefined) await end(source, here, planned.source);
   if (planned.source === 'ABANDON') return 'finished';
   return planned.destination === undefined && planned.source === undefined ? 'nothing' : 'undone';

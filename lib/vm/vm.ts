@@ -127,6 +127,8 @@ export class Vm {
   private abandoned = false;
   /** Whether the guest ran when it was handed over. */
   private ranWhenHandedOver = false;
+  /** How it came here, where it is sent on: it has arrived by that still, where the sending comes to nothing. */
+  private arrivedBy: Migration | undefined;
 
   private constructor(
     config: VmConfig,
@@ -426,6 +428,7 @@ export class Vm {
       if (migration !== undefined && migration.phase !== 'ARRIVED')
         throw migrating(this.config.id, migration);
       this.dirty.start();
+      this.arrivedBy = migration;
       this.become({ id, peer, phase: 'SENDING' });
     });
   }
@@ -435,7 +438,7 @@ export class Vm {
     return this.exclusively(NOBODY, () => {
       if (this.migration?.phase !== 'SENDING') return;
       this.dirty.stop();
-      this.become(undefined);
+      this.become(this.arrivedBy);
     });
   }
 
@@ -542,7 +545,7 @@ export class Vm {
         return;
       }
       this.dirty.stop();
-      this.migration = undefined;
+      this.migration = this.arrivedBy;
       this.goOn(this.ranWhenHandedOver && this.stop === undefined);
     });
   }

@@ -263,10 +263,13 @@ const RECEIVE: readonly Wrong[] = [
     { ...invalid('MSR_REFUSED', 'state.vcpus[0].msrs'), metadata: { msr: '0xc0000082' } },
   ),
   commitVcpu(
-    'msrless',
-    'a state of a host with one MSR less',
-    (state) => ({ ...state, msrs: state.msrs.subarray(MSR_ENTRY.bytes) }),
-    { code: 'DATA_LOSS', reason: 'STATE_NOT_HELD', metadata: { parts: 'vcpus[0].msrs' } },
+    'sipi',
+    'a SIPI vector, which KVM takes no notice of',
+    (state) => ({
+      ...state,
+      events: changed(state.events, (copy) => void copy.writeUInt32LE(1, EVENTS.sipiVector)),
+    }),
+    { code: 'DATA_LOSS', reason: 'STATE_NOT_HELD', metadata: { parts: 'vcpus[0].events' } },
   ),
   commitVcpu(
     'asid',

@@ -7,7 +7,14 @@ export type RegisterName = 'cr0' | 'cr3' | 'cr4' | 'efer';
 export const SREGS: Readonly<Record<RegisterName, number>> = { cr0: 224, cr3: 240, cr4: 248, efer: 264 };
 
 /** struct kvm_vcpu_events: byte offsets. */
-export const EVENTS = { exceptionNr: 1, exceptionPending: 3, flags: 20, smm: 24, payload: 56 } as const;
+export const EVENTS = {
+  exceptionNr: 1,
+  exceptionPending: 3,
+  sipiVector: 16,
+  flags: 20,
+  smm: 24,
+  payload: 56,
+} as const;
 
 /** struct kvm_regs: byte offset of RIP. */
 export const REGS_RIP = 128;

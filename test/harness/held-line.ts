@@ -13,7 +13,7 @@ export interface HeldLine {
   readonly socketPath: string;
   /** unix:///PATH. */
   readonly endpoint: string;
-  /** From here on bytes in that direction wait. */
+  /** From here on bytes in that direction wait, and so does the end of who sends them. */
   hold(direction: Direction): void;
   /** What waits in that direction goes on, and what comes. */
   release(direction: Direction): void;
@@ -31,6 +31,7 @@ interface Pair {
   readonly client: Socket;
   readonly vcpud: Socket;
   readonly waiting: Record<Direction, Buffer[]>;
+  readonly ended: Set<Direction>;
 }
 
 export async function heldLine(socketPath: string): Promise<HeldLine> {
@@ -45,7 +46,7 @@ export async function heldLine(socketPath: string): Promise<HeldLine> {
   };
   const server = createServer((client) => {
     const vcpud = createConnection(socketPath);
-    const pair: Pair = { client, vcpud, waiting: { there: [], back: [] } };
+    const pair: Pair = { client, vcpud, waiting: { there: [], back: [] }, ended: new Set() };
     pairs.add(pair);
     for (const [direction, from, to] of [
       ['there', client, vcpud],
@@ -55,8 +56,11 @@ export async function heldLine(socketPath: string): Promise<HeldLine> {
         if (held.has(direction)) pair.waiting[direction].push(bytes);
         else to.write(bytes);
       });
-      from.on('error', () => drop(pair)); // the other end was cut off
-      from.on('close', () => drop(pair));
+      from.on('error', () => undefined); // it was cut off: closed next
+      from.on('close', () => {
+        if (held.has(direction)) pair.ended.add(direction);
+        else drop(pair);
+      });
     }
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -70,9 +74,10 @@ export async function heldLine(socketPath: string): Promise<HeldLine> {
     hold: (direction) => void held.add(direction),
     release: (direction) => {
       held.delete(direction);
-      for (const { client, vcpud, waiting } of pairs) {
-        const to = direction === 'there' ? vcpud : client;
-        for (const bytes of waiting[direction].splice(0)) to.write(bytes);
+      for (const pair of pairs) {
+        const to = direction === 'there' ? pair.vcpud : pair.client;
+        for (const bytes of pair.waiting[direction].splice(0)) to.write(bytes);
+        if (pair.ended.has(direction)) to.end(() => drop(pair));
       }
     },
     heldBytes: () =>

@@ -13,6 +13,7 @@ import { VcpudClient } from '../../lib/api/client.js';
 import { api } from '../../lib/api/definitions.js';
 import { guestAfter, type Whereabouts } from '../../lib/migration/guest-after.js';
 import { type LiveMigrationFailed, migrateLive } from '../../lib/migration/live.js';
+import { FIXED_MS } from '../../lib/migration/pre-copy.js';
 import { InDoubt, type Resolution, resolveMigration } from '../../lib/migration/resolve.js';
 import { availableMemoryBytes } from '../../lib/os/available-memory.js';
 import { type Counters, guestImage, guestKindOf, guestShape, NORMAL, readCounters } from '../guests/guest.js';
@@ -438,7 +439,7 @@ interface Leading {
 }
 
 /** A limit that the first rounds never fit, where there are to be more; else one that any round fits. */
-const maxBlackoutMs = (moment: Moment): number => (moment === 'later round' ? 0 : 600_000);
+const maxBlackoutMs = (moment: Moment): number => (moment === 'later round' ? FIXED_MS : 600_000);
 
 /** lib/migration/live.ts in this process. */
 function leadHere({ toSource, toDestination, line }: Ways, moment: Moment): Leading {
@@ -598,7 +599,11 @@ interface Scene {
 const nothing = async (): Promise<void> => undefined;
 
 const STRIKE: Readonly<Record<Fault | SlowFault, (scene: Scene) => Promise<void>>> = {
-  'source killed': ({ hosts: { source } }) => killed(source),
+  'source killed': ({ hosts: { source }, ways: { line }, moment }) => {
+    // A host that dies ends no connection: whether a commit right before an end that is heard is taken, is a race.
+    if (moment === 'switch: commit') line.hold('there');
+    return killed(source);
+  },
   'destination killed': ({ hosts: { destination } }) => killed(destination),
   'link cut': ({ ways }) => ways.cutLink(),
   'link silent': async ({ ways: { line } }) => {

@@ -54,11 +54,31 @@ describe('whatever the two sides say', () => {
   });
 
   test('nothing is asked of a side that does not answer, or has no part in the migration', () => {
-    for (const { here, there, planned } of CASES) {
+    for (const { here, there, gone, planned } of CASES) {
       if (idOf(here) === '') expect(does(planned, 'source')).toBeUndefined();
+      if (there.kind === 'unreachable') expect(does(planned, 'destination')).toBeUndefined();
+      // A source whose guest may have arrived asks whoever answers: it may have arrived and gone on.
+      if (phaseOf(here) === 'HANDED_OVER' && !gone) continue;
       if (idOf(there) === '') expect(does(planned, 'destination')).toBeUndefined();
-      if (idOf(here) !== '' && idOf(there) !== idOf(here))
-        expect(does(planned, 'destination')).toBeUndefined();
+      const leaves = phaseOf(here) !== 'ARRIVED' && idOf(here) !== '';
+      if (leaves && idOf(there) !== idOf(here)) expect(does(planned, 'destination')).toBeUndefined();
+    }
+  });
+
+  test('a guest that was handed over goes on at its source only after the destination has given it up', () => {
+    const goesOn = CASES.filter(
+      ({ here, gone, planned }) =>
+        phaseOf(here) === 'HANDED_OVER' && !gone && does(planned, 'source') === 'RUN_HERE',
+    );
+    expect(goesOn.length).toBeGreaterThan(0);
+    for (const { planned } of goesOn) expect(does(planned, 'destination')).toBe('ABANDON');
+  });
+
+  test('where the two sides are taken for one another, no stopped guest is given up', () => {
+    for (const { here, there, planned } of CASES) {
+      if (phaseOf(here) === 'HANDED_OVER' || (phaseOf(there) !== 'HANDED_OVER' && phaseOf(there) !== 'MOVED'))
+        continue;
+      expect({ here, there, asked: does(planned, 'destination') }).toEqual({ here, there, asked: undefined });
     }
   });
 
@@ -87,10 +107,17 @@ test.each([
   ['arrived, and the source waits for the word', vm('HANDED_OVER'), vm('ARRIVED'), undefined, 'ABANDON'],
   ['arrived, and the source knows', vm('MOVED'), vm('ARRIVED'), undefined, 'ABANDON'],
   ['handed over to one that has it not yet', vm('HANDED_OVER'), vm('RECEIVING'), 'ABANDON', 'RUN_HERE'],
-  ['handed over to one that has nothing', vm('HANDED_OVER'), NONE, undefined, 'RUN_HERE'],
+  ['handed over to one that has nothing', vm('HANDED_OVER'), NONE, 'ABANDON', 'RUN_HERE'],
   ['being sent', vm('SENDING'), vm('RECEIVING'), 'ABANDON', undefined],
   ['given up by the source', PLAIN, vm('RECEIVING'), 'ABANDON', undefined],
   ['never begun', PLAIN, vm('PREPARED'), 'ABANDON', undefined],
+  [
+    'never begun, by a guest that came by another',
+    vm('ARRIVED'),
+    vm('PREPARED', OTHER),
+    'ABANDON',
+    undefined,
+  ],
   ['finished', NONE, vm('ARRIVED'), undefined, undefined],
 ] as const)('a migration that is %s', (_what, here, there, destination, source) => {
   expect(plan(here, there, false)).toEqual({ kind: 'do', destination, source });

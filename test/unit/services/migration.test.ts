@@ -598,6 +598,31 @@ describe('what a broken migration leaves', () => {
     expect(await phaseAt(to)).toBe('MIGRATION_PHASE_ARRIVED');
   });
 
+  test('HANDED_OVER, and one that arrived and has moved on from there: in doubt, for it runs elsewhere', async () => {
+    const { from, to } = await lostBack();
+    const third = await side('third', 'amd');
+    await migrateLive(options(to, third));
+    expect([await names(to), await names(third)]).toEqual([[], [NAME]]);
+    await expect(resolve(from, to)).rejects.toThrow(InDoubt);
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+  });
+
+  test('HANDED_OVER, and one that arrived and is on its way elsewhere: in doubt until it stays', async () => {
+    const { from, to } = await lostBack();
+    const third = await side('third', 'amd');
+    const { vm } = await to.client.vm.GetVm({ name: NAME });
+    const { token } = await third.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: 'move-2' });
+    const onward = to.client.sendVm();
+    await onward.send({ start: { name: NAME, migrationId: 'move-2', destination: third.endpoint, token } });
+    expect((await onward.next()).started).toBeTruthy();
+    await expect(resolve(from, to)).rejects.toThrow(InDoubt);
+    expect(await phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
+    onward.cancel();
+    await expect.poll(() => phaseAt(to)).toBe('MIGRATION_PHASE_ARRIVED');
+    expect(await resolve(from, to)).toBe('finished');
+    expect([await names(from), await names(to)]).toEqual([[], [NAME]]);
+  });
+
   test('another VM of the same id at the destination: it is let be', async () => {
     const { from, to, line } = await lostThere();
     line.cut();
