@@ -15,7 +15,7 @@ const MOST_LINES = 40;
 /** Beyond, so many share one. */
 const MOVES_A_LINE = 50;
 /** Finds what a kernel says when something is wrong with it: then its status is 0. */
-const DMESG = "dmesg | grep -E 'WARNING:|BUG:|Call Trace|stall|Oops|lockup|unstable'";
+const DMESG = "dmesg | grep -E 'WARNING:|BUG:|Call Trace|detected stall|Oops|lockup|unstable'";
 
 /** What both guests differ in, beside what they are. */
 interface Kind {

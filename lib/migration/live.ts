@@ -195,11 +195,13 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
       signal?.throwIfAborted();
       // The source finishes a switch that has begun, whether it is listened to or not: better to hear how it ends.
       signal?.removeEventListener('abort', cancel);
+      // From here on the end of the source's stream ends what the destination has, unless the commit was faster: told to
+      // give it up by somebody who has lost the source, it could lose a guest that is on its way.
+      prepared = false;
       const switched = await timed('switch', async () => {
         await stream.send({ switchOver: { verifyMemory: options.verifyMemory } });
         return answerTo('switched');
       });
-      prepared = false; // from here on the guest is the destination's
       await timed('delete', () =>
         source.migration.ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' }),
       );
@@ -219,7 +221,7 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
       stream.cancel();
     }
   } catch (error) {
-    // Refused where it has arrived, NOT_FOUND where its own end was faster: both are well.
+    // NOT_FOUND where the end of the source's stream was faster.
     if (prepared) {
       await destination.migration
         .ResolveMigration({ name, migrationId, outcome: 'MIGRATION_OUTCOME_ABANDON' })

@@ -86,7 +86,8 @@ export function commandLine(options: LinuxGuestOptions): string {
 }
 
 /** What the kernel says when something is wrong with it, on its console. */
-export const KERNEL_TROUBLE = /\bWARNING:|\bBUG:|Call Trace|\bstall|\bOops|\blockup|clocksource.*unstable/;
+export const KERNEL_TROUBLE =
+  /\bWARNING:|\bBUG:|Call Trace|detected stall|\bOops|\blockup|clocksource.*unstable/;
 
 /** Modules for /dev/kvm, of which the CPU's vendor's is loaded; what they depend on comes by itself. */
 const MODULES = ['kvm_amd', 'kvm_intel'] as const;

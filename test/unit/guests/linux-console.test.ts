@@ -35,6 +35,7 @@ test.each([
 
 test.each([
   '[   39.160210] ACPI BIOS Error (bug): A valid RSDP was not found (20220331/tbxfroot-210)',
+  '[   22.109956] \tRCU CPU stall warnings timeout set to 300 (rcu_cpu_stall_timeout).',
   '[  107.092913] clocksource: Long readout interval, skipping watchdog check: cs_nsec: 1287301408',
 ])('what it says in passing is not: %s', (line) => {
   expect(troublesOf([...GOOD, line])).toEqual([]);
