@@ -31,12 +31,16 @@ function withImports(file: Buffer): Buffer {
 
 /** The API as ReflectionService takes it. */
 export function reflectedApi(): PackageDefinition {
+  // Each message and enum has all files; ReflectionService takes each apart that it is given, and keeps the first of a name.
+  const listed = new Set<string>();
+  const notListed = (file: Buffer): boolean => listed.size < listed.add(file.toString('latin1')).size;
   return Object.fromEntries(
     Object.entries(packageDefinition).map(([name, definition]) => {
-      // Messages and enums have the files that they need; services have none.
+      // Services have none.
       const { fileDescriptorProtos: files }: { fileDescriptorProtos?: unknown } = definition;
       if (!Array.isArray(files)) return [name, definition];
-      return [name, Object.assign({}, definition, { fileDescriptorProtos: files.map(withImports) })];
+      const fileDescriptorProtos = files.filter(notListed).map(withImports);
+      return [name, Object.assign({}, definition, { fileDescriptorProtos })];
     }),
   );
 }
