@@ -14,12 +14,10 @@ WORKDIR /opt/vcpud
 COPY --from=build /src/package.json /src/LICENSE ./
 COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/protos protos
-COPY --from=build /src/dist/cli dist/cli
-COPY --from=build /src/dist/lib dist/lib
-COPY --from=build /src/dist/services dist/services
-RUN ln -s /opt/vcpud/dist/cli/vcpud.js /usr/local/bin/vcpud \
- && ln -s /opt/vcpud/dist/cli/vcpuctl.js /usr/local/bin/vcpuctl \
- && chmod +x dist/cli/vcpud.js dist/cli/vcpuctl.js
+COPY --from=build /src/dist/bin dist/bin
+RUN ln -s /opt/vcpud/dist/bin/vcpud.js /usr/local/bin/vcpud \
+ && ln -s /opt/vcpud/dist/bin/vcpuctl.js /usr/local/bin/vcpuctl \
+ && chmod +x dist/bin/vcpud.js dist/bin/vcpuctl.js
 VOLUME /run/vcpud
 HEALTHCHECK --interval=30s --timeout=10s CMD ["vcpuctl", "host", "get"]
 ENTRYPOINT ["vcpud"]

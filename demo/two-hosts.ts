@@ -3,12 +3,11 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VcpudClient } from '../lib/api/client.js';
 import type { TlsMaterial } from '../lib/api/tls-files.js';
 import { Authority } from '../test/harness/certificates.js';
 import type { Station } from '../test/harness/moving-guest.js';
+import { VCPUD } from '../test/harness/programs.js';
 import type { Kernel } from '../test/testbed/kernel.js';
 import { DEFAULTS, GATEWAY, runInTestbed, TestbedProblem } from '../test/testbed/run.js';
 import { type Moved, moveBackAndForth, movedSummary } from './moves.js';
@@ -28,7 +27,6 @@ const CALL_TIMEOUT_MS = 300_000;
 /** Where vcpud listens in its host. */
 const PORT = 7443;
 
-const VCPUD = join(dirname(fileURLToPath(import.meta.url)), '../cli/vcpud.js');
 /** Its identity comes in the environment: nothing of it is written outside of the emulated host. */
 const SERVE = `umask 077 && cd /tmp && printf %s "$CA" > ca.crt && printf %s "$CERT" > host.crt && printf %s "$KEY" > host.key &&
 exec node "$@" --tls-ca ca.crt --tls-cert host.crt --tls-key host.key`;

@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { countsLine } from './counts.js';
+import { VCPUCTL } from './harness/programs.js';
 import { startVcpud } from './harness/vcpud-process.js';
 
 const SUMMARY = /^(\d+) passed, (\d+) failed, \d+ not applicable/m;
@@ -11,7 +12,7 @@ const CALL_TIMEOUT_S = 300;
 
 const vcpud = await startVcpud(process.argv.slice(2));
 const args = ['--endpoint', `unix://${vcpud.socketPath}`, '--timeout', String(CALL_TIMEOUT_S), 'conformance'];
-const suite = spawn(process.execPath, ['dist/cli/vcpuctl.js', ...args], {
+const suite = spawn(process.execPath, [VCPUCTL, ...args], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 let output = '';

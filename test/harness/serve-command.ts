@@ -2,13 +2,7 @@
 // its end, and the sentences with which it does not start. vcpud-process.ts is for tests that want one to talk to.
 
 import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const FOLDER = dirname(fileURLToPath(import.meta.url));
-const PROGRAM = FOLDER.includes('/dist/')
-  ? join(FOLDER, '../../cli/vcpud.js')
-  : join(FOLDER, '../../dist/cli/vcpud.js');
+import { VCPUD } from './programs.js';
 
 export interface ServeCommand {
   /** The process's id: what `around` became where it ends in exec, as unshare and setpriv do. */
@@ -26,7 +20,7 @@ export interface ServeCommand {
 
 /** Runs `[around...] node vcpud [args...]`. */
 export function runVcpud(args: readonly string[], around: readonly string[] = []): ServeCommand {
-  const [program, ...rest] = [...around, process.execPath, PROGRAM, ...args];
+  const [program, ...rest] = [...around, process.execPath, VCPUD, ...args];
   const child = spawn(program as string, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   const exited = new Promise<number | NodeJS.Signals>((resolve) => {

@@ -2,8 +2,7 @@
 // or killed.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-
-const PROGRAM = 'dist/cli/vcpuctl.js';
+import { VCPUCTL } from './programs.js';
 
 export interface VcpuctlOutcome {
   readonly status: number | NodeJS.Signals;
@@ -23,7 +22,7 @@ export function startVcpuctl(
   variables: Readonly<Record<string, string>> = {},
 ): VcpuctlProcess {
   const env = { ...process.env, ...variables };
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [VCPUCTL, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => {

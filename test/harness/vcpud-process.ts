@@ -3,22 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { VcpudClient } from '../../lib/api/client.js';
+import { VCPUD } from './programs.js';
 
 /** Long enough for an emulated host. */
 const START_TIMEOUT_MS = 240_000;
 const CALL_TIMEOUT_MS = 300_000;
-
-const ENTRY = join(dirname(fileURLToPath(import.meta.url)), '../../cli/vcpud.js');
-
-/** cli/vcpud.js in dist, from dist itself or from the sources (vitest runs those). */
-function entry(): string {
-  return ENTRY.includes('/dist/')
-    ? ENTRY
-    : join(dirname(fileURLToPath(import.meta.url)), '../../dist/cli/vcpud.js');
-}
 
 export interface VcpudProcess {
   readonly pid: number;
@@ -48,7 +39,7 @@ export async function startVcpud(
   const folder = mkdtempSync(join(tmpdir(), 'vcpud-'));
   const socketPath = join(folder, 'vcpud.sock');
   const endpoint = `unix://${socketPath}`;
-  const args = [...nodeArguments, entry(), 'serve', '--listen', endpoint, ...extraArguments];
+  const args = [...nodeArguments, VCPUD, 'serve', '--listen', endpoint, ...extraArguments];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {

@@ -10,10 +10,10 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { eventually } from '../harness/eventually.js';
+import { VCPUCTL } from '../harness/programs.js';
 import { createTiny, TINY_RAM_BYTES } from '../harness/tiny-guest.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 
-const PROGRAM = 'dist/cli/vcpuctl.js';
 const NAME = 'vms/writer';
 const PAGE = 4096;
 const PAGES = TINY_RAM_BYTES / PAGE;
@@ -64,7 +64,7 @@ async function writesOn(client: VcpudClient): Promise<void> {
 
 async function migrate(...options: string[]): Promise<{ status: number; out: string; err: string }> {
   const endpoints = ['--from', `unix://${from.socketPath}`, '--to', `unix://${to.socketPath}`];
-  const child = spawn(process.execPath, [PROGRAM, 'migrate', 'writer', ...endpoints, ...options], {
+  const child = spawn(process.execPath, [VCPUCTL, 'migrate', 'writer', ...endpoints, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [out, err, [status]] = await Promise.all([

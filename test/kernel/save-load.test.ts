@@ -18,6 +18,7 @@ import {
   unlike,
   type VmRef,
 } from '../harness/live-guest.js';
+import { VCPUCTL } from '../harness/programs.js';
 import { refusalOf } from '../harness/refusal.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
 import { Watcher } from '../harness/watcher.js';
@@ -37,7 +38,7 @@ afterAll(async () => {
 
 /** Runs a vcpuctl that must succeed; gives what it printed. */
 async function vcpuctl({ socketPath }: VcpudProcess, ...args: string[]): Promise<string> {
-  const words = ['dist/cli/vcpuctl.js', '--endpoint', `unix://${socketPath}`, ...args];
+  const words = [VCPUCTL, '--endpoint', `unix://${socketPath}`, ...args];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, words);
   expect(stderr).toBe('');
   return stdout;
