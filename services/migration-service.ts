@@ -7,7 +7,6 @@ import { type Endpoint, leavesMachine, parseEndpoint } from '../lib/api/endpoint
 import type { Peers } from '../lib/api/peers.js';
 import { PAGE_BYTES } from '../lib/api/zero-pages.js';
 import { VcpudError } from '../lib/errors/vcpud-error.js';
-import { moment } from '../lib/os/monotonic-clock.js';
 import { VmReceiver } from '../lib/transfer/receiver.js';
 import { type Part, type SwitchResult, VmSender } from '../lib/transfer/sender.js';
 import type { MemoryRegion } from '../lib/vm/guest-memory.js';
@@ -266,17 +265,17 @@ async function receive(
       } else if (pages !== null && pages !== undefined) {
         await receiver.writePages(pages);
       } else if (roundEnd !== null && roundEnd !== undefined) {
+        receiver.endRound();
         reply.send({ roundWritten: { round: roundEnd.round } });
       } else if (rehearsal !== null && rehearsal !== undefined) {
         const parts = await receiver.rehearse(rehearsal);
         reply.send({ rehearsed: { parts: parts.map(switchPart) } });
       } else if (commit !== null && commit !== undefined) {
-        const parts = await receiver.commit(commit);
-        const { us, bootId } = moment();
+        const { parts, at } = await receiver.commit(commit);
         arrived = true;
         if (vm.migration !== undefined) arrivedBy(vm.migration.id);
         forgetExpected(expected, vm);
-        reply.send({ arrived: { parts: parts.map(switchPart), monotonicUs: us, bootId } });
+        reply.send({ arrived: { parts: parts.map(switchPart), monotonicUs: at.us, bootId: at.bootId } });
         return;
       } else {
         throw VcpudError.of('FIELD_REQUIRED', 'a message is required', { field: 'message' });

@@ -21,6 +21,10 @@ const MOST_PATCH_BYTES = PAGE_BYTES / 2;
 /** The most data of all patches, so that they fit one message with everything else. */
 export const MOST_PATCHES_BYTES = 1024 * 1024;
 
+/** What a rehearsal takes: about as much as an idle guest leaves for the switch. */
+const REHEARSED_PAGES = 128;
+const REHEARSED_BYTES = 64;
+
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
 /** What is compared at once, natively: most blocks of a page are alike. */
 const BLOCK_WORDS = 64;
@@ -81,6 +85,24 @@ export class SentPages {
 
   private room(): Buffer | undefined {
     return this.kept.size < MOST_KEPT_PAGES ? Buffer.allocUnsafeSlow(PAGE_BYTES) : undefined;
+  }
+
+  /**
+   * Does once what patchesFor will, and gives patches that change nothing: the beginnings of some pages, as they were
+   * sent. Null before there are any.
+   */
+  rehearse(memory: GuestMemory): MemoryPatches | null {
+    const pages = [...this.kept.keys()].slice(0, REHEARSED_PAGES);
+    if (pages.length === 0) return null;
+    this.patchesFor(
+      memory,
+      pages.map((page) => ({ gpa: gpaOf(page), bytes: PAGE_BYTES })),
+    );
+    const parts = pages.map((page) => (this.kept.get(page) ?? Buffer.alloc(0)).subarray(0, REHEARSED_BYTES));
+    const data = Buffer.concat(parts);
+    const offsets = pages.map(() => 0);
+    const lengths = parts.map(({ length }) => length);
+    return { pages, offsets, lengths, crc32: crc32(data), data };
   }
 
   /** Takes apart the pages of a guest that stands still: what changed in those that are kept, and the others. */

@@ -5,6 +5,9 @@ import type { MemoryPages__Output } from '../../protos/gen/vcpud/v1/MemoryPages.
 import type { ReceiveVmCommit__Output } from '../../protos/gen/vcpud/v1/ReceiveVmCommit.js';
 import { PAGE_BYTES } from '../api/zero-pages.js';
 import { VcpudError } from '../errors/vcpud-error.js';
+import type { Moment } from '../os/monotonic-clock.js';
+import { goFirst } from '../os/priority.js';
+import { collectAfter } from '../os/v8-heap.js';
 import type { Vm, VmSnapshot } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { PageSet } from './page-set.js';
@@ -15,6 +18,9 @@ import { vmSnapshot } from './vm-state.js';
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
 
+/** How long a commit is waited for ahead of all else. */
+const COMMIT_FOLLOWS_MS = 2000;
+
 const rehearsals = new Rehearsals();
 
 /** The memory and the state of one VM as they arrive. After an error the VM is to be deleted. */
@@ -22,6 +28,8 @@ export class VmReceiver {
   private readonly vm: Vm;
   /** Pages that hold data. */
   private readonly arrived = new PageSet();
+  private roundBytes = 0;
+  private goBack = (): void => undefined;
 
   constructor(vm: Vm) {
     this.vm = vm;
@@ -36,6 +44,8 @@ export class VmReceiver {
   async rehearse(commit: ReceiveVmCommit__Output): Promise<readonly Part[]> {
     const { parts, snapshot, part } = await this.take(commit);
     await this.vm.rehearseArrival(snapshot, part);
+    // One with memory in it ends a round: the switch may be next.
+    if (commit.patches !== null) this.goFirst();
     return parts;
   }
 
@@ -55,6 +65,7 @@ export class VmReceiver {
       });
     }
     requireChecksum(data, message.crc32);
+    this.roundBytes += data.length;
     let at = 0;
     firstPages.forEach((page, i) => {
       const count = pageCounts[i] ?? 0;
@@ -68,11 +79,32 @@ export class VmReceiver {
     }
   }
 
-  /** Takes the last of the memory and the state, and lets the guest go on; gives how long each part took. */
-  async commit(commit: ReceiveVmCommit__Output): Promise<readonly Part[]> {
-    const { parts, snapshot, part } = await this.take(commit);
-    await this.vm.arrive(snapshot, commit.run, part);
-    return parts;
+  /** All of a round is written. */
+  endRound(): void {
+    collectAfter(this.roundBytes);
+    this.roundBytes = 0;
+  }
+
+  /** Takes the last of the memory and the state, and lets the guest go on; gives how long each part took, and when it went on. */
+  async commit(commit: ReceiveVmCommit__Output): Promise<{ parts: readonly Part[]; at: Moment }> {
+    this.goFirst();
+    try {
+      const { parts, snapshot, part } = await this.take(commit);
+      const at = await this.vm.arrive(snapshot, commit.run, part);
+      return { parts, at };
+    } finally {
+      this.goBack();
+    }
+  }
+
+  private goFirst(): void {
+    this.goBack();
+    const back = goFirst();
+    const late = setTimeout(back, COMMIT_FOLLOWS_MS).unref();
+    this.goBack = () => {
+      clearTimeout(late);
+      back();
+    };
   }
 
   private async take({ state, memoryHashes, pages, patches }: ReceiveVmCommit__Output): Promise<Taken> {

@@ -10,6 +10,8 @@ import { milliseconds } from '../api/duration.js';
 import { errorInfoOf } from '../api/error-details.js';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { type Moment, moment, msBetween } from '../os/monotonic-clock.js';
+import { goFirst } from '../os/priority.js';
+import { collectAfter } from '../os/v8-heap.js';
 import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
@@ -87,10 +89,13 @@ export class VmSender {
     await this.link.send(wire({ begin: { name: `vms/${this.vm.config.id}`, migrationId, token } }));
     const ready = await this.expect('ready');
     // What is done with a state in the switch has then been done before, here and there; see Vm.rehearseArrival.
-    for (let left = Math.max(ready.rehearsals, rehearsals.next()); left > 0; left -= 1) {
-      await this.link.send(wire({ rehearsal: { state: vmState(this.vm.powerOnSnapshot()) } }));
-      await this.expect('rehearsed');
-    }
+    for (let left = Math.max(ready.rehearsals, rehearsals.next()); left > 0; left -= 1) await this.rehearse();
+  }
+
+  private async rehearse(): Promise<void> {
+    const patches = this.sent.rehearse(this.vm.memory);
+    await this.link.send(wire({ rehearsal: { state: vmState(this.vm.powerOnSnapshot()), patches } }));
+    await this.expect('rehearsed');
   }
 
   /** Copies what was written since the round before; the first time, all memory. */
@@ -112,13 +117,17 @@ export class VmSender {
       if (this.gone()) throw VcpudError.of('CANCELLED', 'the caller went away');
     });
     await this.link.send(wire({ roundEnd: { round } }));
+    collectAfter(sent.bytes);
     await this.expect('roundWritten');
     const ms = performance.now() - since;
+    // Once more, by now with memory in it: the switch may be next.
+    await this.rehearse();
     return { round, ...sent, ms, dirtyPages: this.vm.dirty.count() };
   }
 
   /** Stops the guest here and has it go on there. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE, MIGRATION_IN_DOUBT. */
   async switchOver(verifyMemory: boolean): Promise<SwitchResult> {
+    const goBack = goFirst();
     const since = performance.now();
     const began = moment();
     try {
@@ -145,7 +154,7 @@ export class VmSender {
           commit: { state: vmState(snapshot), run, memoryHashes, pages: pages?.content() ?? null, patches },
         });
         part('serialize');
-        const arrived = await this.commit(commit);
+        const arrived = await this.commit(commit, goBack);
         part('answer');
         parts.push(...arrived.parts);
         const blackoutMs = goneOnAfter(began, arrived.at, last - since);
@@ -160,6 +169,8 @@ export class VmSender {
         `the destination went away during the switch (${error.message}): the guest is stopped here, and may run there`,
         { metadata: { vm: this.vm.config.id }, cause: error },
       );
+    } finally {
+      goBack();
     }
   }
 
@@ -172,10 +183,12 @@ export class VmSender {
     }
   }
 
-  private async commit(message: Buffer): Promise<{ parts: Part[]; at: Moment }> {
+  /** sent: called when the rest is the destination's. */
+  private async commit(message: Buffer, sent: () => void): Promise<{ parts: Part[]; at: Moment }> {
     // A link that is over takes nothing more: the commit does not leave.
     if (this.link.isOver()) await this.beforeCommit(() => this.link.next());
     await this.link.send(message);
+    sent();
     let answer: ReceiveVmResponse__Output;
     try {
       answer = await this.link.next();

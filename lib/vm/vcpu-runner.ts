@@ -6,6 +6,7 @@ import { KVM, KVM_RUN_LAYOUT, REGS_LAYOUT, requestName, SIZE } from '../kvm/abi.
 import { requireDescriptors } from '../os/descriptors.js';
 import { KernelError } from '../os/kernel-error.js';
 import { INTERRUPT_SIGNAL, ioctlErrno, tgkill, viewOf } from '../os/libc.js';
+import { usualNice } from '../os/priority.js';
 import {
   CONTROL_WORDS,
   monotonicMs,
@@ -96,7 +97,7 @@ export class VcpuRunner {
   private lastExitSeen = '';
 
   private constructor(
-    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer'>,
+    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer' | 'nice'>,
     programBytes: number,
     directIoctl: (request: number, buffer: Uint8Array) => number,
     events: RunnerEvents,
@@ -106,6 +107,7 @@ export class VcpuRunner {
       control: new SharedArrayBuffer(4 * CONTROL_WORDS),
       times: new SharedArrayBuffer(8 * TIME_SLOTS),
       programBuffer: new SharedArrayBuffer(programBytes),
+      nice: usualNice(),
     };
     this.control = new Int32Array(shared.control);
     this.times = new Float64Array(shared.times);
@@ -126,7 +128,7 @@ export class VcpuRunner {
 
   /** Starts the thread of a vCPU; resolves when it is parked and ready. */
   static async start(
-    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer'>,
+    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer' | 'nice'>,
     programBytes: number,
     directIoctl: (request: number, buffer: Uint8Array) => number,
     events: RunnerEvents,

@@ -50,6 +50,8 @@ export interface ThreadStart {
   readonly vmFd: number;
   /** The PC devices' registers (pc/shared-state.ts); undefined for a VM without them. */
   readonly pc: SharedArrayBuffer | undefined;
+  /** Its nice value. */
+  readonly nice: number;
 }
 
 /** Why a thread parked. */

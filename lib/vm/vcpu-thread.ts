@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EXIT, exitName, INTERNAL_ERROR_NAMES, KVM, KVM_RUN_LAYOUT as RUN } from '../kvm/abi.js';
 import { KernelError } from '../os/kernel-error.js';
 import { gettid, ioctlBuffer, ioctlErrno, viewOf } from '../os/libc.js';
+import { beNice } from '../os/priority.js';
 import { irqLine } from './pc/irq-line.js';
 import { PcBus, SERIAL_IRQ } from './pc/pc-bus.js';
 import { PC_WORD, PcShared, SEND_WINDOW_BYTES } from './pc/shared-state.js';
@@ -30,6 +31,7 @@ const EINTR = -4;
 const EAGAIN = -11;
 
 const start = workerData as ThreadStart;
+beNice(start.nice);
 const control = new Int32Array(start.control);
 const times = new Float64Array(start.times);
 const program = new Uint8Array(start.programBuffer);

@@ -7,6 +7,7 @@ import type { IoctlPort, SystemPort, VmPort } from '../kvm/port.js';
 import type { ByteRange } from '../nested/compare.js';
 import type { VcpuFacts } from '../nested/rule.js';
 import { KernelError } from '../os/kernel-error.js';
+import { type Moment, moment } from '../os/monotonic-clock.js';
 import { nestedNotSupported } from '../state/nested-access.js';
 import {
   checkNestedStateFor,
@@ -509,18 +510,22 @@ export class Vm {
     };
   }
 
-  /** The switch, at the destination: takes the state, reads it back, and lets the guest go on. */
-  arrive(snapshot: VmSnapshot, run: boolean, onPart: (name: string, ms: number) => void): Promise<void> {
+  /** The switch, at the destination: takes the state, reads it back, and lets the guest go on. Gives when that was. */
+  arrive(snapshot: VmSnapshot, run: boolean, onPart: (name: string, ms: number) => void): Promise<Moment> {
     return this.exclusively(NOBODY, () => {
       const { migration } = this;
       if (migration?.phase !== 'RECEIVING') throw new Error('only a VM that is being received arrives');
       const timed = timedBy(onPart);
       const halted = this.take(snapshot, timed);
       this.migration = { ...migration, phase: 'ARRIVED' };
-      timed('run', () => {
-        for (const vcpu of this.vcpus) this.revive(vcpu, halted[vcpu.index] ?? false);
-        this.goOn(run && this.stop === undefined);
+      const at = timed('run', () => {
+        for (const vcpu of this.vcpus) vcpu.ended = endedAs(halted[vcpu.index]);
+        this.resumeAll(run && this.stop === undefined);
+        return moment();
       });
+      // Those who watch are told when the guest no longer waits for it.
+      this.changed();
+      return at;
     });
   }
 
@@ -566,9 +571,13 @@ export class Vm {
   }
 
   private goOn(run: boolean): void {
+    this.resumeAll(run);
+    this.changed();
+  }
+
+  private resumeAll(run: boolean): void {
     this.running = run;
     if (run) for (const vcpu of this.vcpus) vcpu.resume();
-    this.changed();
   }
 
   /** Gives a VM that never ran a state; after a failure it is of no use. Gives which vCPUs are halted. */
@@ -694,7 +703,7 @@ export class Vm {
   }
 
   private revive(vcpu: Vcpu, halted: boolean): void {
-    vcpu.ended = halted ? { kind: 'halted' } : undefined;
+    vcpu.ended = endedAs(halted);
     this.changed();
   }
 
@@ -747,6 +756,8 @@ export class Vm {
 }
 
 type Timed = <T>(name: string, task: () => T) => T;
+
+const endedAs = (halted = false): Vcpu['ended'] => (halted ? { kind: 'halted' } : undefined);
 
 /** Does a task, and tells how long it took, ms. */
 const timedBy =
