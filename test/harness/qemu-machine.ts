@@ -92,8 +92,12 @@ export class QemuMachine {
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.complaints += chunk.toString();
     });
-    createInterface({ input: this.monitor }).on('line', (line) => this.take(JSON.parse(line) as QmpMessage));
-    this.monitor.on('error', () => {}); // its end, which 'close' tells
+    const ends = () => {}; // 'close' tells of it
+    // An error of what it reads is the interface's too, and nobody's where that has no listener.
+    createInterface({ input: this.monitor })
+      .on('line', (line) => this.take(JSON.parse(line) as QmpMessage))
+      .on('error', ends);
+    this.monitor.on('error', ends);
     this.closed = new Promise((resolve) => this.child.once('close', () => resolve()));
     void this.closed.then(() => {
       this.ended = new Error(`QEMU ended: ${this.complaints.trim() || 'it said nothing'}`);
