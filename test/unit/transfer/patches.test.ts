@@ -88,6 +88,15 @@ describe('patches', () => {
           await send(ALL, false);
           for (const round of rounds) await send(rangesOf(apply(round)), true);
           const dirty = apply(last);
+          // A rehearsal changes nothing, whatever the guest has written since.
+          const before = content(there);
+          const practice = sent.rehearse(here);
+          if (practice !== null) {
+            const { patches: practised } = throughWire({ patches: practice });
+            if (practised === null) throw new Error('no patches arrived');
+            writePatches(there, arrived, practised);
+          }
+          expect(content(there).equals(before)).toBe(true);
           const left = sent.patchesFor(here, rangesOf(dirty));
           const whole = [...left.whole];
           const wholePages = whole.reduce((sum, { bytes }) => sum + bytes, 0) / PAGE_BYTES;
@@ -103,6 +112,17 @@ describe('patches', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  test('are rehearsed with pages that were sent as data, and not before there are any', async () => {
+    await here.writeZeroes(0n, BigInt(BYTES));
+    here.writeNow(BigInt(3 * PAGE_BYTES), Buffer.alloc(PAGE_BYTES, 7));
+    const sent = new SentPages();
+    expect(sent.rehearse(here)).toBeNull();
+    for (const message of pageMessages(here, ALL, false)) sent.remember(message);
+    const { pages, offsets, data } = sent.rehearse(here) ?? {};
+    expect([pages, offsets]).toEqual([[3], [0]]);
+    expect((data as Buffer).every((byte) => byte === 7)).toBe(true);
   });
 
   test('are few bytes for a page in which a word changed, and none for one in which none did', () => {
