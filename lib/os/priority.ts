@@ -8,14 +8,12 @@ import { constants, getPriority, setPriority } from 'node:os';
 let holders = 0;
 let usual = 0;
 
-/** The main thread's nice value: on Linux that of a thread, by its id, and a process has its main thread's. */
-function change(to: number): void {
+/** A thread's nice value. On Linux each has its own; by the process's id it is the main thread's, by 0 the caller's. */
+function change(thread: number, to: number): void {
   try {
-    setPriority(process.pid, to);
-  } catch (error) {
-    // Without CAP_SYS_NICE it is as it is.
-    const { code } = error as { code?: string };
-    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+    setPriority(thread, to);
+  } catch {
+    // Not without CAP_SYS_NICE (EACCES): then it is as it is, and slower.
   }
 }
 
@@ -25,14 +23,14 @@ export const usualNice = (): number => (holders === 0 ? getPriority(process.pid)
 /** Gives the calling thread a nice value: one that was made while the main thread went first has that one's. */
 export function beNice(nice: number): void {
   const self = 0;
-  if (getPriority(self) !== nice) setPriority(self, nice);
+  if (getPriority(self) !== nice) change(self, nice);
 }
 
 /** Has the main thread go first until the function given back is called. */
 export function goFirst(): () => void {
   if (holders === 0) {
     usual = usualNice();
-    change(constants.priority.PRIORITY_HIGHEST);
+    change(process.pid, constants.priority.PRIORITY_HIGHEST);
   }
   holders += 1;
   let held = true;
@@ -40,6 +38,6 @@ export function goFirst(): () => void {
     if (!held) return;
     held = false;
     holders -= 1;
-    if (holders === 0) change(usual);
+    if (holders === 0) change(process.pid, usual);
   };
 }
