@@ -28,7 +28,19 @@ export function getMsrIndices(kvm: IoctlPort, request: number): number[] {
   return Array.from({ length: list.readUInt32LE(0) }, (_, i) => list.readUInt32LE(4 + 4 * i));
 }
 
+/** A vCPU asks for the same ones each time. */
+const tables = new WeakMap<readonly number[], Buffer>();
+
 function tableOf(indices: readonly number[]): Buffer {
+  let table = tables.get(indices);
+  if (table === undefined) {
+    table = emptyTable(indices);
+    tables.set(indices, table);
+  }
+  return Buffer.from(table);
+}
+
+function emptyTable(indices: readonly number[]): Buffer {
   const table = Buffer.alloc(SIZE.msrsHeader + SIZE.msrEntry * indices.length);
   table.writeUInt32LE(indices.length, 0);
   indices.forEach((index, i) => {
@@ -71,14 +83,28 @@ export function msrRows(entries: Buffer): MsrRow[] {
   }));
 }
 
-/** Those rows of a table of struct kvm_msr_entry whose index is wanted, in order. */
-export function msrEntriesOf(entries: Buffer, wanted: (index: number) => boolean): Buffer {
-  const chosen = Buffer.alloc(entries.length);
-  let length = 0;
-  for (let at = 0; at + SIZE.msrEntry <= entries.length; at += SIZE.msrEntry) {
-    if (wanted(entries.readUInt32LE(at))) length += entries.copy(chosen, length, at, at + SIZE.msrEntry);
+/**
+ * A table of struct kvm_msr_entry taken apart: the rows of each group, in order. In one go, and by whole stretches, as
+ * a guest stands still for it.
+ */
+export function msrGroups<Group extends string>(
+  entries: Buffer,
+  groupOf: (index: number) => Group,
+): (group: Group) => Buffer {
+  const stretches = new Map<Group, Buffer[]>();
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
+  const end = entries.length - (entries.length % SIZE.msrEntry);
+  for (let at = 0; at < end; ) {
+    const from = at;
+    const group = groupOf(view.getUint32(at, true));
+    do at += SIZE.msrEntry;
+    while (at < end && groupOf(view.getUint32(at, true)) === group);
+    const before = stretches.get(group);
+    const stretch = entries.subarray(from, at);
+    if (before === undefined) stretches.set(group, [stretch]);
+    else before.push(stretch);
   }
-  return chosen.subarray(0, length);
+  return (group) => Buffer.concat(stretches.get(group) ?? []);
 }
 
 /** A table of struct kvm_msr_entry of the rows. */

@@ -4,7 +4,7 @@
 
 import { type CapName, EVENTS_LAYOUT, KVM, MSR, SIZE } from '../kvm/abi.js';
 import { getCpuid, setCpuid } from '../kvm/cpuid.js';
-import { msrEntriesOf, readMsrs, writeMsrs } from '../kvm/msrs.js';
+import { msrGroups, readMsrs, writeMsrs } from '../kvm/msrs.js';
 import type { IoctlPort } from '../kvm/port.js';
 
 /** The parts, by the names that the API gives them. */
@@ -133,9 +133,15 @@ export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Compo
   regs: fixed(KVM.GET_REGS, KVM.SET_REGS, SIZE.regs, always),
 };
 
-/** MSRs that must be there before VMX operation: KVM answers EBUSY to them afterwards (vmx_set_vmx_msr). */
-const isVmxPrerequisite = (index: number): boolean =>
-  index === MSR.IA32_FEATURE_CONTROL || (index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST);
+/**
+ * In which of the steps that give MSRs one is given. FEATURE_CONTROL and the VMX capabilities must be there before VMX
+ * operation: KVM answers EBUSY to them afterwards (vmx_set_vmx_msr).
+ */
+function msrGroup(index: number): 'featureControl' | 'vmxCapabilities' | 'tscDeadline' | 'others' {
+  if (index === MSR.IA32_FEATURE_CONTROL) return 'featureControl';
+  if (index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST) return 'vmxCapabilities';
+  return index === MSR.IA32_TSC_DEADLINE ? 'tscDeadline' : 'others';
+}
 
 /** The order in which a stopped vCPU's parts are taken, each with its reason. */
 export const CAPTURE_ORDER: ReadonlyArray<readonly [part: ComponentName, reason: string]> = [
@@ -251,9 +257,7 @@ export function restoreVcpu(
   onFailure: (failure: RestoreFailed) => void,
 ): void {
   const { msrs = Buffer.alloc(0) } = snapshot;
-  const writeMatching = (wanted: (index: number) => boolean) => {
-    writeMsrs(vcpu.port, msrEntriesOf(msrs, wanted));
-  };
+  const msrsOf = msrGroups(msrs, msrGroup);
   let prerequisitesTried = false;
   for (const [step] of RESTORE_ORDER) {
     try {
@@ -269,15 +273,15 @@ export function restoreVcpu(
           break;
         case 'vmxPrerequisites':
           // The first time only FEATURE_CONTROL: the capability MSRs would be refused in VMX operation.
-          if (prerequisitesTried) writeMatching(isVmxPrerequisite);
-          else writeMatching((index) => index === MSR.IA32_FEATURE_CONTROL);
+          writeMsrs(vcpu.port, msrsOf('featureControl'));
+          if (prerequisitesTried) writeMsrs(vcpu.port, msrsOf('vmxCapabilities'));
           prerequisitesTried = true;
           break;
         case 'msrs':
-          writeMatching((index) => !isVmxPrerequisite(index) && index !== MSR.IA32_TSC_DEADLINE);
+          writeMsrs(vcpu.port, msrsOf('others'));
           break;
         case 'tscDeadline':
-          writeMatching((index) => index === MSR.IA32_TSC_DEADLINE);
+          writeMsrs(vcpu.port, msrsOf('tscDeadline'));
           break;
         case 'nested':
           if (snapshot.nested !== undefined) nested.set(vcpu, snapshot.nested);

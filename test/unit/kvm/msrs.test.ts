@@ -8,7 +8,7 @@ import {
   MsrRefused,
   type MsrRow,
   msrEntries,
-  msrEntriesOf,
+  msrGroups,
   msrRows,
   readMsr,
   readMsrs,
@@ -56,10 +56,10 @@ describe('a table', () => {
       fc.property(fc.array(row), (rows) => {
         expect(msrRows(msrEntries(rows))).toEqual(rows);
         expect(msrEntries(rows)).toHaveLength(SIZE.msrEntry * rows.length);
-        const odd = (index: number) => index % 2 === 1;
-        expect(msrEntriesOf(msrEntries(rows), odd)).toEqual(
-          msrEntries(rows.filter(({ index }) => odd(index))),
-        );
+        const remainder = (index: number) => String(index % 3);
+        const group = msrGroups(msrEntries(rows), remainder);
+        for (const name of ['0', '1', '2', 'none'])
+          expect(group(name)).toEqual(msrEntries(rows.filter(({ index }) => remainder(index) === name)));
       }),
     );
   });
