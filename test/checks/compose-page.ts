@@ -280,9 +280,15 @@ const RELAYED: readonly Step[] = [
 const BLACKOUT: ReadonlyArray<readonly [part: string, what: string, grows: string]> = [
   ['stop', 'every vCPU is brought out of the guest, pending I/O completed', 'the slowest vCPU'],
   ['capture', 'every vCPU and the devices, from one stop', 'vCPUs'],
-  ['memory', 'the pages that are dirty still, on a stream that is open and warm', 'dirty pages, the line'],
+  ['memory', 'what is dirty still: of pages that were sent before, what differs', 'dirty pages, the line'],
   ['hash', 'only with `verify_memory`: SHA-256 of all memory, on both sides', 'memory'],
-  ['answer', 'the commit there, the three parts below, and the word back', 'the line; the parts below'],
+  ['serialize', 'the commit: states and the last of the memory in one message', 'vCPUs, dirty pages'],
+  [
+    'answer',
+    'the commit there on a stream that is open and warm, the parts below, and the word back',
+    'the line; the parts below',
+  ],
+  ['destination: memory', 'the last of the memory is written', 'dirty pages'],
   ['destination: restore', 'the state is checked against the rules and set, in order', 'vCPUs'],
   ['destination: check', 'it is read back and compared', 'vCPUs'],
   ['destination: run', 'the vCPUs go', 'vCPUs'],
@@ -426,6 +432,12 @@ other, message by message: each side waits for the other then, and the orchestra
 \`SendVmSwitched.parts\` has them with their times, in this order; "answer" holds the destination's:
 
 ${table(['part', 'what', 'grows with'], BLACKOUT)}
+
+What of a switch can be done before it, the two vcpuds do before it, while the guest runs. The destination rehearses: it is
+given a new vCPU's state, sets it, reads it back, after every round. Both collect their heaps after a round that moved much, so
+that V8 does not begin to in the switch. And for the switch itself their main threads go before all others (see
+[deploy.md](deploy.md)). An orchestrator has nothing to do for that; waiting long between the last round and the switch undoes
+some of it.
 
 With \`verify_memory\` the destination has a "hash" too, before its restore. \`blackout\` is from the stop of the first vCPU to
 the destination's word at the source, so the guest stood still for no longer. Relayed, it is from \`PauseVm\` to the answer of
