@@ -61,8 +61,8 @@ export function decide(rounds: readonly Round[], limits: Limits): Decision {
   const last = rounds.at(-1);
   if (last === undefined) return { kind: 'round', predictedMs };
   if (predictedMs <= limits.maxBlackoutMs) {
-    // One more round is cheap where it can still make the switch shorter: the first leaves what was written during all of it.
-    return rounds.length === 1 && last.dirtyPages > FEW_PAGES
+    // One more round is cheap where it can still make the switch much shorter.
+    return last.dirtyPages > FEW_PAGES && stillShrinks(rounds, limits)
       ? { kind: 'round', predictedMs }
       : { kind: 'switch', predictedMs };
   }
@@ -82,6 +82,16 @@ export function decide(rounds: readonly Round[], limits: Limits): Decision {
     return { kind: 'give-up', predictedMs, why };
   }
   return { kind: 'round', predictedMs };
+}
+
+/**
+ * Whether the next round can be expected to leave much less: the first one leaves what was written while all memory was
+ * copied, and a later one that left less than half of what it found is short enough for the next to do the same.
+ */
+function stillShrinks(rounds: readonly Round[], { maxRounds }: Limits): boolean {
+  const [before, last] = rounds.slice(-2);
+  if (before === undefined || last === undefined) return true;
+  return rounds.length < maxRounds && last.dirtyPages * 2 < before.dirtyPages;
 }
 
 /** How many of the last rounds left no less than the best before them. */

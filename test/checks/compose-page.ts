@@ -369,8 +369,8 @@ After each round the source says how many pages are dirty again. The rule of \`l
 
 - rate: the fastest round's bytes by its time, of rounds with more than ${FEW_PAGES} pages where there are such;
 - predicted blackout: ${FIXED_MS} ms and the time that the dirty pages take at that rate;
-- **switch** where that is within the limit, but not after a first round that left more than ${FEW_PAGES} pages: it left all
-  that was written while all memory was copied, and a second one is short;
+- **switch** where that is within the limit, but not after a round that left more than ${FEW_PAGES} pages and was the first, or
+  left less than half of what it found: one more is short, and makes the switch shorter;
 - **give up** after ${MOST_ROUNDS_WITHOUT_PROGRESS} rounds in a row that did not leave ${Math.round((1 - PROGRESS) * 100)} % less than the best before them, or after as many rounds
   as were allowed: the guest writes as fast as its memory is sent. Also where the limit is under ${FIXED_MS} ms, which nothing
   is predicted to be;

@@ -114,11 +114,19 @@ describe('a decision', () => {
   });
 
   test('is a switch as soon as that fits', () => {
-    const rounds = (dirtyPages: number) => [round({ dirtyPages: 200_000 }), round({ round: 2, dirtyPages })];
+    const rounds = (dirtyPages: number) => [round({ dirtyPages }), round({ round: 2, dirtyPages })];
     const rate = sendRate(rounds(0)) / PAGE_BYTES; // pages a millisecond
     const most = (LIMITS.maxBlackoutMs - FIXED_MS) * rate;
     expect(decide(rounds(Math.floor(most)), LIMITS).kind).toBe('switch');
     expect(decide(rounds(Math.ceil(most) + 1), LIMITS).kind).toBe('round');
+  });
+
+  test('is one more round where the last left less than half of what it found, as long as rounds are allowed', () => {
+    const rounds = (dirtyPages: number) => [round({ dirtyPages: 1000 }), round({ round: 2, dirtyPages })];
+    expect(decide(rounds(499), LIMITS).kind).toBe('round');
+    expect(decide(rounds(500), LIMITS).kind).toBe('switch');
+    expect(decide(rounds(FEW_PAGES), LIMITS).kind).toBe('switch');
+    expect(decide(rounds(499), { ...LIMITS, maxRounds: 2 }).kind).toBe('switch');
   });
 
   test('at the last round is to give up, with what is missing in words', () => {
