@@ -31,6 +31,8 @@ const MIGRATION_ID = /^[A-Za-z0-9-]{1,64}$/;
 const PREPARED_MS = 60_000;
 /** No unary call is made to a destination: its streams have no deadline. */
 const CALL_TIMEOUT_MS = 60_000;
+/** Whether a source shows its memory to a destination on its host. Not before every fault has been played with it. */
+const NEAR_BY_NAME: boolean = false;
 /** So many migrations are remembered by which a VM has arrived. */
 const MOST_ARRIVALS = 10_000;
 
@@ -134,6 +136,8 @@ function checkPageNumbers(regions: readonly MemoryRegion[]): void {
 interface Sending {
   readonly vm: Vm;
   readonly sender: VmSender;
+  /** Whether the destination may be on this host. */
+  readonly near: boolean;
   readonly close: () => void;
 }
 
@@ -152,7 +156,7 @@ async function send(
       if (start !== null && start !== undefined) {
         if (sending !== undefined) throw outOfPlace('start comes once');
         sending = await startSending(vms, peers, start, reply.caller);
-        await sending.sender.begin(start.migrationId, start.token);
+        await sending.sender.begin(start.migrationId, start.token, sending.near);
         const memoryBytes = sending.vm.memory.regions.reduce((sum, { bytes }) => sum + bytes, 0n);
         reply.send({ started: { memoryBytes: memoryBytes.toString() } });
       } else if (sending === undefined) {
@@ -185,7 +189,7 @@ async function startSending(
   vms.requireServing();
   const vm = vms.get(parseVmName(name, 'start.name'));
   checkMigrationId(migrationId, 'start.migration_id');
-  const client = connect(peers, destination);
+  const { client, near } = connect(peers, destination);
   try {
     await vm.beginSending(caller, migrationId, destination);
   } catch (error) {
@@ -197,7 +201,8 @@ async function startSending(
     link.cancel();
     client.close();
   };
-  return { vm, close, sender: new VmSender(vm, link, Number(bandwidthBytesPerSecond), () => caller.gone()) };
+  const sender = new VmSender(vm, link, Number(bandwidthBytesPerSecond), () => caller.gone());
+  return { vm, close, near, sender };
 }
 
 async function sendRound(sender: VmSender, reply: Reply<SendVmResponse>): Promise<SendVmRoundDone> {
@@ -218,7 +223,10 @@ const switched = ({ blackoutMs, pages, bytes, parts, verifiedRanges }: SwitchRes
 const switchPart = ({ name, ms }: Part): SwitchPart => ({ name, duration: duration(ms) });
 
 /** Throws FIELD_REQUIRED, ENDPOINT_MALFORMED, IDENTITY_REQUIRED. */
-function connect(peers: Peers, destination: string): VcpudClient {
+function connect(
+  peers: Peers,
+  destination: string,
+): { readonly client: VcpudClient; readonly near: boolean } {
   const field = 'start.destination';
   if (destination === '') throw VcpudError.of('FIELD_REQUIRED', `${field} is required`, { field });
   let endpoint: Endpoint;
@@ -235,7 +243,10 @@ function connect(peers: Peers, destination: string): VcpudClient {
       { subject: 'host', metadata: { destination } },
     );
   }
-  return peers.connect(destination, CALL_TIMEOUT_MS);
+  return {
+    client: peers.connect(destination, CALL_TIMEOUT_MS),
+    near: NEAR_BY_NAME && endpoint.kind === 'unix',
+  };
 }
 
 function outOfPlace(message: string): VcpudError {
@@ -259,11 +270,13 @@ async function receive(
         if (vm !== undefined) throw outOfPlace('begin comes once');
         vm = begin(vms, expected, first);
         receiver = new VmReceiver(vm);
-        reply.send({ ready: { rehearsals: receiver.rehearsals() } });
+        const readsSource = first.memory !== null && receiver.findSource(first.memory, first.token);
+        reply.send({ ready: { rehearsals: receiver.rehearsals(), readsSource } });
       } else if (vm === undefined || receiver === undefined) {
         throw outOfPlace('begin comes first');
       } else if (pages !== null && pages !== undefined) {
         await receiver.writePages(pages);
+        if (pages.inSource) reply.send({ pagesRead: {} });
       } else if (roundEnd !== null && roundEnd !== undefined) {
         receiver.endRound();
         reply.send({ roundWritten: { round: roundEnd.round } });
@@ -284,6 +297,7 @@ async function receive(
     if (vm === undefined)
       throw VcpudError.of('FIELD_REQUIRED', 'the stream had no message', { field: 'begin' });
   } finally {
+    receiver?.close();
     if (vm !== undefined && !arrived) await discard(vm);
   }
 }

@@ -40,6 +40,7 @@ const mmapCall = prepare('mmap', INT64, [I64, U64, I32, I32, I32, I64]);
 const munmapCall = prepare('munmap', I32, [I64, U64]);
 const memfdCreateCall = prepare('memfd_create', I32, [U8Array, I32]);
 const lseekCall = prepare('lseek', I64, [I32, I64, I32]);
+const copyFileRangeCall = prepare('copy_file_range', I64, [I32, U8Array, I32, U8Array, U64, I32]);
 const gettidCall = prepare('gettid', I32, []);
 const tgkillCall = prepare('syscall', I64, [I64, I32, I32, I32]);
 const dlsymCall = prepare('dlsym', INT64, [I64, U8Array]);
@@ -123,6 +124,7 @@ export function memfdCreate(name: string): number {
 
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
+const EIO = 5;
 const ENXIO = 6;
 
 /** The first offset at or after `offset` that has data behind it, or `end` where there is none before that. */
@@ -140,6 +142,21 @@ export function seekData(fd: number, offset: number, end: number): number {
 export function seekHole(fd: number, offset: number, end: number): number {
   lseekCall.args.splice(0, 3, fd, offset, SEEK_HOLE);
   return Math.min(Number(check(lseekCall)), end);
+}
+
+/**
+ * copy_file_range: copies a range of a file to the same place in another one, in the kernel; both must hold it. Of two
+ * memfds: one copy, and nothing is mapped. Throws KernelError, such as ENOSPC.
+ */
+export function copyFileRange(from: number, to: number, offset: number, length: number): void {
+  const places = [Buffer.alloc(8), Buffer.alloc(8)] as const;
+  for (let left = length; left > 0; ) {
+    for (const place of places) place.writeBigInt64LE(BigInt(offset + length - left));
+    copyFileRangeCall.args.splice(0, 6, from, places[0], to, places[1], left, 0);
+    const copied = Number(check(copyFileRangeCall));
+    if (copied === 0) throw new KernelError(copyFileRangeCall.name, EIO);
+    left -= copied;
+  }
 }
 
 /** The calling thread's id. */

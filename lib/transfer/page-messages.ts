@@ -5,17 +5,13 @@ import { crc32 } from 'node:zlib';
 import type { MemoryPages } from '../../protos/gen/vcpud/v1/MemoryPages.js';
 import { varint } from '../api/varint.js';
 import { PAGE_BYTES } from '../api/zero-pages.js';
-import type { GuestMemory } from '../vm/guest-memory.js';
+import { type GuestMemory, stretchOfPages } from '../vm/guest-memory.js';
 
 /** The most data in one message: a server takes 4 MiB. */
 export const MOST_DATA_BYTES = 1024 * 1024;
 /** The most runs in one message, so that its head has room: two varints of at most 5 bytes each. */
 const MOST_RUNS = 512;
 const HEAD_BYTES = 4 * (5 + 5 * MOST_RUNS) + 64;
-const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
-
-const isZero = (view: Buffer, at: number): boolean =>
-  view.compare(ZERO_PAGE, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
 
 /** Tags: field number and wire type (0 varint, 2 length-delimited, 5 fixed32). */
 const TAG = {
@@ -165,10 +161,9 @@ export function* pageMessages(
       let full = false;
       let read = 0;
       while (read < view.length && !full) {
-        const zero = isZero(view, read);
         const from = read;
-        do read += PAGE_BYTES;
-        while (read < view.length && isZero(view, read) === zero);
+        const { end, zero } = stretchOfPages(view, from, view.length);
+        read = end;
         const count = (read - from) / PAGE_BYTES;
         const page = firstPage + from / PAGE_BYTES;
         pages += count;

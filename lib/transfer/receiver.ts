@@ -8,12 +8,14 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import type { Moment } from '../os/monotonic-clock.js';
 import { goFirst } from '../os/priority.js';
 import { collectAfter } from '../os/v8-heap.js';
+import type { MemoryPlace } from '../vm/guest-memory.js';
 import type { Vm, VmSnapshot } from '../vm/vm.js';
 import { hashMemory } from './memory-hash.js';
 import { PageSet } from './page-set.js';
 import { requireChecksum, writePatches } from './patches.js';
 import { Rehearsals } from './rehearsals.js';
 import type { Part } from './sender.js';
+import { SourceMemory } from './source-memory.js';
 import { vmSnapshot } from './vm-state.js';
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);
@@ -28,11 +30,25 @@ export class VmReceiver {
   private readonly vm: Vm;
   /** Pages that hold data. */
   private readonly arrived = new PageSet();
+  private source: SourceMemory | undefined;
   private roundBytes = 0;
   private goBack = (): void => undefined;
 
   constructor(vm: Vm) {
     this.vm = vm;
+  }
+
+  /** Looks for the memory that a source has shown; gives whether it can be read here. */
+  findSource(place: MemoryPlace, token: string): boolean {
+    this.source = SourceMemory.open(place, token, this.vm.memory);
+    return this.source !== undefined;
+  }
+
+  /** To be called when nothing comes any more. */
+  close(): void {
+    this.goBack();
+    this.source?.close();
+    this.source = undefined;
   }
 
   /** How many rehearsals this process would have now. */
@@ -45,15 +61,24 @@ export class VmReceiver {
     const { parts, snapshot, part } = await this.take(commit);
     await this.vm.rehearseArrival(snapshot, part);
     // One with memory in it ends a round: the switch may be next.
-    if (commit.patches !== null) this.goFirst();
+    if (commit.pages !== null || commit.patches !== null) this.goFirst();
     return parts;
   }
 
-  /** Writes what a message holds. Throws CHECKSUM_WRONG, PAGES_MALFORMED, MEMORY_RANGE_NOT_BACKED, VM_DELETED. */
+  /**
+   * Writes what a message holds, or names in the source's memory. Throws CHECKSUM_WRONG, PAGES_MALFORMED,
+   * MEMORY_RANGE_NOT_BACKED, VM_DELETED.
+   */
   async writePages(message: MemoryPages__Output): Promise<void> {
     const { memory } = this.vm;
-    const { firstPages, pageCounts, zeroFirstPages, zeroPageCounts, data } = message;
-    const pages = pageCounts.reduce((sum, count) => sum + count, 0);
+    const { firstPages, pageCounts, zeroFirstPages, zeroPageCounts, data, inSource } = message;
+    const { source } = this;
+    if (inSource && source === undefined) {
+      throw VcpudError.of('PAGES_MALFORMED', "the source's memory can't be read here", {
+        field: 'pages.in_source',
+      });
+    }
+    const pages = inSource ? 0 : pageCounts.reduce((sum, count) => sum + count, 0);
     if (firstPages.length !== pageCounts.length || pages * PAGE_BYTES !== data.length) {
       throw VcpudError.of('PAGES_MALFORMED', 'the runs of pages and their data do not fit together', {
         field: 'pages.data',
@@ -70,6 +95,10 @@ export class VmReceiver {
     firstPages.forEach((page, i) => {
       const count = pageCounts[i] ?? 0;
       const bytes = count * PAGE_BYTES;
+      if (inSource) {
+        source?.copyTo(memory, gpaOf(page), bytes);
+        return; // and nothing is patched: that is for what came in messages
+      }
       memory.writeNow(gpaOf(page), data.subarray(at, at + bytes));
       this.arrived.add(page, count);
       at += bytes;

@@ -2,10 +2,7 @@
 // stream of ReceiveVm; who leads it (how many rounds, when to switch) is the orchestrator.
 
 import type { ServiceError } from '@grpc/grpc-js';
-import type { ReceiveVmRequest } from '../../protos/gen/vcpud/v1/ReceiveVmRequest.js';
 import type { ReceiveVmResponse__Output } from '../../protos/gen/vcpud/v1/ReceiveVmResponse.js';
-import { api } from '../api/definitions.js';
-import type { Duplex } from '../api/duplex.js';
 import { milliseconds } from '../api/duration.js';
 import { errorInfoOf } from '../api/error-details.js';
 import { VcpudError } from '../errors/vcpud-error.js';
@@ -14,20 +11,13 @@ import { goFirst } from '../os/priority.js';
 import { collectAfter } from '../os/v8-heap.js';
 import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
+import { type Carrier, type Link, type Sent, wire } from './carrier.js';
 import { hashMemory } from './memory-hash.js';
-import { MessageBuffers, type PageMessage, type PageRange, pageMessages } from './page-messages.js';
-import { type LeftPages, SentPages } from './patches.js';
+import { NearMemory } from './near-memory.js';
 import { Rehearsals } from './rehearsals.js';
+import { showMemory } from './source-memory.js';
+import { StreamedMemory } from './streamed-memory.js';
 import { vmState } from './vm-state.js';
-
-/** A stream of ReceiveVm, seen from the source. */
-export type Link = Duplex<Buffer, ReceiveVmResponse__Output>;
-
-export interface Sent {
-  readonly pages: number;
-  readonly zeroPages: number;
-  readonly bytes: number;
-}
 
 export interface RoundResult extends Sent {
   readonly round: number;
@@ -53,15 +43,6 @@ export interface RoundProgress extends Sent {
   readonly ofPages: number;
 }
 
-const withMessage = (sent: Sent, message: PageMessage | undefined, bytes: number): Sent => ({
-  pages: sent.pages + (message?.pages ?? 0),
-  zeroPages: sent.zeroPages + (message?.zeroPages ?? 0),
-  bytes: sent.bytes + bytes,
-});
-
-const { requestSerialize } = api.MigrationService.service.ReceiveVm;
-const wire = (message: ReceiveVmRequest): Buffer => requestSerialize(message);
-
 const rehearsals = new Rehearsals();
 const PROGRESS_MS = 500;
 /** How long a sender that is ahead of its bandwidth sleeps before it looks whether anybody is still there, ms. */
@@ -72,8 +53,7 @@ export class VmSender {
   private readonly link: Link;
   private readonly bytesPerMs: number;
   private readonly gone: () => boolean;
-  private readonly sent = new SentPages();
-  private readonly buffers = new MessageBuffers();
+  private carrier: Carrier;
   private round = 0;
 
   /** bandwidth: bytes a second for rounds; 0 for no limit. gone: whether nobody leads any more: a round then ends. */
@@ -82,19 +62,23 @@ export class VmSender {
     this.link = link;
     this.bytesPerMs = bandwidth / 1000;
     this.gone = gone;
+    this.carrier = new StreamedMemory(vm.memory, link);
   }
 
-  /** Shows the token; resolves when memory can come. */
-  async begin(migrationId: string, token: string): Promise<void> {
-    await this.link.send(wire({ begin: { name: `vms/${this.vm.config.id}`, migrationId, token } }));
+  /** Shows the token, and the memory to a destination that may be near; resolves when memory can come. */
+  async begin(migrationId: string, token: string, near: boolean): Promise<void> {
+    const { memory, config } = this.vm;
+    const shown = near ? showMemory(memory, token) : null;
+    await this.link.send(wire({ begin: { name: `vms/${config.id}`, migrationId, token, memory: shown } }));
     const ready = await this.expect('ready');
+    if (ready.readsSource) this.carrier = new NearMemory(memory, this.link, () => this.expect('pagesRead'));
     // What is done with a state in the switch has then been done before, here and there; see Vm.rehearseArrival.
     for (let left = Math.max(ready.rehearsals, rehearsals.next()); left > 0; left -= 1) await this.rehearse();
   }
 
   private async rehearse(): Promise<void> {
-    const patches = this.sent.rehearse(this.vm.memory);
-    await this.link.send(wire({ rehearsal: { state: vmState(this.vm.powerOnSnapshot()), patches } }));
+    const state = vmState(this.vm.powerOnSnapshot());
+    await this.link.send(wire({ rehearsal: { state, ...this.carrier.rehearsal() } }));
     await this.expect('rehearsed');
   }
 
@@ -107,7 +91,7 @@ export class VmSender {
     const dirty = first ? undefined : this.vm.dirty.collect();
     const ranges = dirty?.runs ?? this.vm.memory.written();
     let told = since;
-    const sent = await this.sendPages(ranges, first, async (soFar) => {
+    const sent = await this.carrier.round(ranges, first, async (soFar) => {
       const now = performance.now();
       if (now - told > PROGRESS_MS) {
         told = now;
@@ -143,23 +127,19 @@ export class VmSender {
         // After the state was taken: KVM may write memory for that (steal time).
         const dirty = this.vm.dirty.collectLast();
         const first = this.round === 0;
-        const { whole, patches, patched }: LeftPages = first
-          ? { whole: this.vm.memory.written(), patches: null, patched: 0 }
-          : this.sent.patchesFor(this.vm.memory, dirty.runs);
-        const { sent, last: pages } = await this.beforeCommit(() => this.sendAllButLast(whole, first));
+        const ranges = first ? this.vm.memory.written() : dirty.runs;
+        const { sent, memory } = await this.beforeCommit(() => this.carrier.last(ranges, first));
         part('memory');
         const memoryHashes = verifyMemory ? await hashMemory(this.vm.memory) : [];
         if (verifyMemory) part('hash');
-        const commit = wire({
-          commit: { state: vmState(snapshot), run, memoryHashes, pages: pages?.content() ?? null, patches },
-        });
+        const commit = wire({ commit: { state: vmState(snapshot), run, memoryHashes, ...memory } });
         part('serialize');
         const arrived = await this.commit(commit, goBack);
         part('answer');
         parts.push(...arrived.parts);
         const blackoutMs = goneOnAfter(began, arrived.at, last - since);
-        const all = withMessage(sent, pages, commit.length);
-        return { ...all, pages: all.pages + patched, blackoutMs, parts, verifiedRanges: memoryHashes.length };
+        const bytes = sent.bytes + commit.length;
+        return { ...sent, bytes, blackoutMs, parts, verifiedRanges: memoryHashes.length };
       });
     } catch (error) {
       if (!(error instanceof HandOverFailed)) throw error;
@@ -208,50 +188,6 @@ export class VmSender {
     };
   }
 
-  private async sendPages(
-    ranges: Iterable<PageRange>,
-    skipZeroes: boolean,
-    each: (soFar: Sent) => Promise<void>,
-  ): Promise<Sent> {
-    // Of the first round nothing is kept: which pages are written again and again shows from the second on.
-    const keep = this.round > 1;
-    const { sent, last } = await this.sendAllButLast(ranges, skipZeroes, each, (message) => {
-      if (keep) this.sent.remember(message);
-    });
-    if (last === undefined) return sent;
-    const message = last.wire();
-    await this.link.send(message);
-    const all = withMessage(sent, last, message.length);
-    await each(all);
-    return all;
-  }
-
-  /** Sends all messages but the last one, which is given back: for whoever has more to say with it. */
-  private async sendAllButLast(
-    ranges: Iterable<PageRange>,
-    skipZeroes: boolean,
-    each: (soFar: Sent) => Promise<void> = async () => undefined,
-    built: (message: PageMessage) => void = () => undefined,
-  ): Promise<{ sent: Sent; last: PageMessage | undefined }> {
-    let sent: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
-    let onItsWay: Promise<void> = Promise.resolve();
-    let last: PageMessage | undefined;
-    for (const message of pageMessages(this.vm.memory, ranges, skipZeroes, this.buffers)) {
-      built(message);
-      if (last !== undefined) {
-        const wireBytes = last.wire();
-        // The one before must be out: the next but one is built where it stands.
-        await onItsWay;
-        onItsWay = this.link.send(wireBytes);
-        sent = withMessage(sent, last, wireBytes.length);
-        await each(sent);
-      }
-      last = message;
-    }
-    await onItsWay;
-    return { sent, last };
-  }
-
   /** Waits until so many bytes were allowed since then. */
   private async pace(bytes: number, since: number): Promise<void> {
     if (this.bytesPerMs === 0) return;
@@ -263,7 +199,7 @@ export class VmSender {
   }
 
   /** The answer of that kind. Throws DESTINATION_REFUSED, DESTINATION_UNREACHABLE. */
-  private async expect<K extends 'ready' | 'rehearsed' | 'roundWritten'>(
+  private async expect<K extends 'ready' | 'rehearsed' | 'roundWritten' | 'pagesRead'>(
     kind: K,
   ): Promise<NonNullable<ReceiveVmResponse__Output[K]>> {
     let answer: ReceiveVmResponse__Output;

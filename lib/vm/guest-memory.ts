@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MEMORY_REGION_FLAGS, MEMORY_REGION_LAYOUT, SIZE } from '../kvm/abi.js';
 import type { IoctlPort } from '../kvm/port.js';
-import { memfdCreate, mmapShared, munmap, seekData, seekHole, viewOf } from '../os/libc.js';
+import { copyFileRange, memfdCreate, mmapShared, munmap, seekData, seekHole, viewOf } from '../os/libc.js';
 import { PAGE_BYTES } from './dirty-bitmap.js';
 
 const readAsync = promisify(read);
@@ -30,6 +30,17 @@ export interface MemoryRegion {
   readonly gpa: bigint;
   readonly bytes: bigint;
 }
+
+/** Where another process of this host finds a VM's memory: /proc/PID/fd/FD. */
+export interface MemoryPlace {
+  readonly pid: number;
+  readonly fd: number;
+}
+
+/** How the file of a VM's memory begins to be named; what follows is the VM's id. */
+export const MEMORY_FILE = 'vcpud-';
+/** How long what `sign` writes is. */
+export const SIGNATURE_BYTES = 32;
 
 interface PlacedRegion extends MemoryRegion {
   /** Offset of its first byte in the memfd. */
@@ -90,12 +101,23 @@ export function checkRegions(regions: readonly MemoryRegion[], physicalAddressBi
   });
 }
 
+/** Where in a page a word is looked at before all of it is: most pages that are not zero show it in one of these. */
+const PROBE_STEP = PAGE_BYTES / 8;
+
+function isZeroPage(buffer: Buffer, at: number): boolean {
+  for (let probe = at; probe < at + PAGE_BYTES; probe += PROBE_STEP) if (buffer[probe] !== 0) return false;
+  return buffer.compare(ZEROES, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
+}
+
 /** The longest stretch of pages of buffer[0..length) from there on that are all zero, or all not. */
-function stretchOfPages(buffer: Buffer, start: number, length: number): { end: number; zero: boolean } {
-  const isZero = (at: number) => buffer.compare(ZEROES, 0, PAGE_BYTES, at, at + PAGE_BYTES) === 0;
-  const zero = isZero(start);
+export function stretchOfPages(
+  buffer: Buffer,
+  start: number,
+  length: number,
+): { readonly end: number; readonly zero: boolean } {
+  const zero = isZeroPage(buffer, start);
   let end = start + PAGE_BYTES;
-  while (end < length && isZero(end) === zero) end += PAGE_BYTES;
+  while (end < length && isZeroPage(buffer, end) === zero) end += PAGE_BYTES;
   return { end, zero };
 }
 
@@ -118,7 +140,7 @@ export class GuestMemory {
 
   /** Makes the memory of checked regions; pages take room only once they are written. */
   static create(vmId: string, regions: readonly MemoryRegion[]): GuestMemory {
-    const fd = memfdCreate(`vcpud-${vmId}`);
+    const fd = memfdCreate(`${MEMORY_FILE}${vmId}`);
     let offset = 0;
     const placed = regions.map((region) => {
       const at = { ...region, offset };
@@ -127,7 +149,7 @@ export class GuestMemory {
     });
     const memory = new GuestMemory(fd, placed);
     try {
-      ftruncateSync(fd, offset);
+      ftruncateSync(fd, offset + PAGE_BYTES); // behind it all is room for a signature
       for (const { bytes, offset: at } of placed) {
         memory.mappings.push({ address: mmapShared(fd, Number(bytes), at), bytes: Number(bytes) });
       }
@@ -231,6 +253,31 @@ export class GuestMemory {
   writeNow(gpa: bigint, data: Uint8Array): void {
     writeSync(this.fd, data, 0, data.length, this.locate(gpa, BigInt(data.length)));
     this.listener(gpa, data.length);
+  }
+
+  get place(): MemoryPlace {
+    return { pid: process.pid, fd: this.fd };
+  }
+
+  /** Where the signature stands in the file: behind all regions. */
+  get signatureOffset(): number {
+    const last = this.placed.at(-1);
+    return last === undefined ? 0 : last.offset + Number(last.bytes);
+  }
+
+  /** Writes SIGNATURE_BYTES behind the regions: shows who opens `place` that whoever named it may write this memory. */
+  sign(signature: Uint8Array): void {
+    this.assertOpen();
+    writeSync(this.fd, signature, 0, SIGNATURE_BYTES, this.signatureOffset);
+  }
+
+  /**
+   * Copies a range, at once, from a file that has the same regions in the same places: the memory of another process's
+   * VM. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED, KernelError.
+   */
+  copyFrom(file: number, gpa: bigint, bytes: number): void {
+    copyFileRange(file, this.fd, this.locate(gpa, BigInt(bytes)), bytes);
+    this.listener(gpa, bytes);
   }
 
   /** What of all memory was ever written, as far as the host knows: the rest is zero. Whole pages, ascending by region. */

@@ -54,6 +54,7 @@ import type { PrepareVmResponse as _vcpud_v1_PrepareVmResponse, PrepareVmRespons
 import type { ReceiveVmArrived as _vcpud_v1_ReceiveVmArrived, ReceiveVmArrived__Output as _vcpud_v1_ReceiveVmArrived__Output } from './vcpud/v1/ReceiveVmArrived.js';
 import type { ReceiveVmBegin as _vcpud_v1_ReceiveVmBegin, ReceiveVmBegin__Output as _vcpud_v1_ReceiveVmBegin__Output } from './vcpud/v1/ReceiveVmBegin.js';
 import type { ReceiveVmCommit as _vcpud_v1_ReceiveVmCommit, ReceiveVmCommit__Output as _vcpud_v1_ReceiveVmCommit__Output } from './vcpud/v1/ReceiveVmCommit.js';
+import type { ReceiveVmPagesRead as _vcpud_v1_ReceiveVmPagesRead, ReceiveVmPagesRead__Output as _vcpud_v1_ReceiveVmPagesRead__Output } from './vcpud/v1/ReceiveVmPagesRead.js';
 import type { ReceiveVmReady as _vcpud_v1_ReceiveVmReady, ReceiveVmReady__Output as _vcpud_v1_ReceiveVmReady__Output } from './vcpud/v1/ReceiveVmReady.js';
 import type { ReceiveVmRequest as _vcpud_v1_ReceiveVmRequest, ReceiveVmRequest__Output as _vcpud_v1_ReceiveVmRequest__Output } from './vcpud/v1/ReceiveVmRequest.js';
 import type { ReceiveVmResponse as _vcpud_v1_ReceiveVmResponse, ReceiveVmResponse__Output as _vcpud_v1_ReceiveVmResponse__Output } from './vcpud/v1/ReceiveVmResponse.js';
@@ -81,6 +82,7 @@ import type { SetVcpuStateRequest as _vcpud_v1_SetVcpuStateRequest, SetVcpuState
 import type { SetVcpuStateResponse as _vcpud_v1_SetVcpuStateResponse, SetVcpuStateResponse__Output as _vcpud_v1_SetVcpuStateResponse__Output } from './vcpud/v1/SetVcpuStateResponse.js';
 import type { SetVmStateRequest as _vcpud_v1_SetVmStateRequest, SetVmStateRequest__Output as _vcpud_v1_SetVmStateRequest__Output } from './vcpud/v1/SetVmStateRequest.js';
 import type { SetVmStateResponse as _vcpud_v1_SetVmStateResponse, SetVmStateResponse__Output as _vcpud_v1_SetVmStateResponse__Output } from './vcpud/v1/SetVmStateResponse.js';
+import type { SourceMemory as _vcpud_v1_SourceMemory, SourceMemory__Output as _vcpud_v1_SourceMemory__Output } from './vcpud/v1/SourceMemory.js';
 import type { SvmNestedHeader as _vcpud_v1_SvmNestedHeader, SvmNestedHeader__Output as _vcpud_v1_SvmNestedHeader__Output } from './vcpud/v1/SvmNestedHeader.js';
 import type { SwitchPart as _vcpud_v1_SwitchPart, SwitchPart__Output as _vcpud_v1_SwitchPart__Output } from './vcpud/v1/SwitchPart.js';
 import type { ValidateNestedStateRequest as _vcpud_v1_ValidateNestedStateRequest, ValidateNestedStateRequest__Output as _vcpud_v1_ValidateNestedStateRequest__Output } from './vcpud/v1/ValidateNestedStateRequest.js';
@@ -187,6 +189,7 @@ export interface ProtoGrpcType {
       ReceiveVmArrived: MessageTypeDefinition<_vcpud_v1_ReceiveVmArrived, _vcpud_v1_ReceiveVmArrived__Output>
       ReceiveVmBegin: MessageTypeDefinition<_vcpud_v1_ReceiveVmBegin, _vcpud_v1_ReceiveVmBegin__Output>
       ReceiveVmCommit: MessageTypeDefinition<_vcpud_v1_ReceiveVmCommit, _vcpud_v1_ReceiveVmCommit__Output>
+      ReceiveVmPagesRead: MessageTypeDefinition<_vcpud_v1_ReceiveVmPagesRead, _vcpud_v1_ReceiveVmPagesRead__Output>
       ReceiveVmReady: MessageTypeDefinition<_vcpud_v1_ReceiveVmReady, _vcpud_v1_ReceiveVmReady__Output>
       ReceiveVmRequest: MessageTypeDefinition<_vcpud_v1_ReceiveVmRequest, _vcpud_v1_ReceiveVmRequest__Output>
       ReceiveVmResponse: MessageTypeDefinition<_vcpud_v1_ReceiveVmResponse, _vcpud_v1_ReceiveVmResponse__Output>
@@ -214,6 +217,7 @@ export interface ProtoGrpcType {
       SetVcpuStateResponse: MessageTypeDefinition<_vcpud_v1_SetVcpuStateResponse, _vcpud_v1_SetVcpuStateResponse__Output>
       SetVmStateRequest: MessageTypeDefinition<_vcpud_v1_SetVmStateRequest, _vcpud_v1_SetVmStateRequest__Output>
       SetVmStateResponse: MessageTypeDefinition<_vcpud_v1_SetVmStateResponse, _vcpud_v1_SetVmStateResponse__Output>
+      SourceMemory: MessageTypeDefinition<_vcpud_v1_SourceMemory, _vcpud_v1_SourceMemory__Output>
       SvmNestedHeader: MessageTypeDefinition<_vcpud_v1_SvmNestedHeader, _vcpud_v1_SvmNestedHeader__Output>
       SwitchPart: MessageTypeDefinition<_vcpud_v1_SwitchPart, _vcpud_v1_SwitchPart__Output>
       ValidateNestedStateRequest: MessageTypeDefinition<_vcpud_v1_ValidateNestedStateRequest, _vcpud_v1_ValidateNestedStateRequest__Output>

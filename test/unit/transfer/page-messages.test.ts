@@ -231,6 +231,7 @@ describe('what a receiver writes', () => {
     zeroPageCounts: [1],
     crc32: crc32(DATA),
     data: DATA,
+    inSource: false,
   };
 
   test.each([
@@ -239,6 +240,7 @@ describe('what a receiver writes', () => {
     ['a page that is not there', { pageCounts: [2] }, 'PAGES_MALFORMED'],
     ['data without a run', { firstPages: [], pageCounts: [] }, 'PAGES_MALFORMED'],
     ['zero pages without a count', { zeroPageCounts: [] }, 'PAGES_MALFORMED'],
+    ['pages of a source that has shown no memory', { inSource: true }, 'PAGES_MALFORMED'],
     ['one bit that fell over', { crc32: good.crc32 ^ 1 }, 'CHECKSUM_WRONG'],
     ['a page of no region', { firstPages: [0x20_0000] }, 'MEMORY_RANGE_NOT_BACKED'],
     [

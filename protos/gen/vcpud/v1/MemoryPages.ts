@@ -29,6 +29,11 @@ export interface MemoryPages {
    * What the runs hold.
    */
   'data'?: (Buffer | Uint8Array | string);
+  /**
+   * The destination reads what the runs hold from the source's memory; there is no data. Answered by pages_read, but in a commit or a
+   * rehearsal. Only after ReceiveVmReady said that it can.
+   */
+  'inSource'?: (boolean);
 }
 
 /**
@@ -59,4 +64,9 @@ export interface MemoryPages__Output {
    * What the runs hold.
    */
   'data': (Buffer);
+  /**
+   * The destination reads what the runs hold from the source's memory; there is no data. Answered by pages_read, but in a commit or a
+   * rehearsal. Only after ReceiveVmReady said that it can.
+   */
+  'inSource': (boolean);
 }

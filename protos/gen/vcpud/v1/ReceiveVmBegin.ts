@@ -1,5 +1,6 @@
 // Original file: protos/vcpud/v1/migration.proto
 
+import type { SourceMemory as _vcpud_v1_SourceMemory, SourceMemory__Output as _vcpud_v1_SourceMemory__Output } from '../../vcpud/v1/SourceMemory.js';
 
 /**
  * Begins to send.
@@ -17,6 +18,10 @@ export interface ReceiveVmBegin {
    * PrepareVm's token.
    */
   'token'?: (string);
+  /**
+   * Where the destination may read the source's memory itself: for one on the same host. It does where it can, see ReceiveVmReady.
+   */
+  'memory'?: (_vcpud_v1_SourceMemory | null);
 }
 
 /**
@@ -35,4 +40,8 @@ export interface ReceiveVmBegin__Output {
    * PrepareVm's token.
    */
   'token': (string);
+  /**
+   * Where the destination may read the source's memory itself: for one on the same host. It does where it can, see ReceiveVmReady.
+   */
+  'memory': (_vcpud_v1_SourceMemory__Output | null);
 }

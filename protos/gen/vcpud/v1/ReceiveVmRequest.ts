@@ -27,8 +27,8 @@ export interface ReceiveVmRequest {
   'commit'?: (_vcpud_v1_ReceiveVmCommit | null);
   /**
    * A commit for practice, any number before the real one: its state is set, read back and compared, and nothing runs. What the
-   * destination does while a guest stands still it has then done before, which makes it several times faster. One with patches,
-   * which change nothing, may be the last: the destination puts all else off for the commit then, for two seconds at most.
+   * destination does while a guest stands still it has then done before, which makes it several times faster. One with memory in it,
+   * which changes nothing that counts, may be the last: the destination puts all else off for the commit then, for two seconds at most.
    */
   'rehearsal'?: (_vcpud_v1_ReceiveVmCommit | null);
   /**
@@ -59,8 +59,8 @@ export interface ReceiveVmRequest__Output {
   'commit'?: (_vcpud_v1_ReceiveVmCommit__Output | null);
   /**
    * A commit for practice, any number before the real one: its state is set, read back and compared, and nothing runs. What the
-   * destination does while a guest stands still it has then done before, which makes it several times faster. One with patches,
-   * which change nothing, may be the last: the destination puts all else off for the commit then, for two seconds at most.
+   * destination does while a guest stands still it has then done before, which makes it several times faster. One with memory in it,
+   * which changes nothing that counts, may be the last: the destination puts all else off for the commit then, for two seconds at most.
    */
   'rehearsal'?: (_vcpud_v1_ReceiveVmCommit__Output | null);
   /**

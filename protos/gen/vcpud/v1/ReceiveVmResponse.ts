@@ -3,6 +3,7 @@
 import type { ReceiveVmReady as _vcpud_v1_ReceiveVmReady, ReceiveVmReady__Output as _vcpud_v1_ReceiveVmReady__Output } from '../../vcpud/v1/ReceiveVmReady.js';
 import type { ReceiveVmRoundWritten as _vcpud_v1_ReceiveVmRoundWritten, ReceiveVmRoundWritten__Output as _vcpud_v1_ReceiveVmRoundWritten__Output } from '../../vcpud/v1/ReceiveVmRoundWritten.js';
 import type { ReceiveVmArrived as _vcpud_v1_ReceiveVmArrived, ReceiveVmArrived__Output as _vcpud_v1_ReceiveVmArrived__Output } from '../../vcpud/v1/ReceiveVmArrived.js';
+import type { ReceiveVmPagesRead as _vcpud_v1_ReceiveVmPagesRead, ReceiveVmPagesRead__Output as _vcpud_v1_ReceiveVmPagesRead__Output } from '../../vcpud/v1/ReceiveVmPagesRead.js';
 
 /**
  * What a destination answers.
@@ -25,9 +26,13 @@ export interface ReceiveVmResponse {
    */
   'rehearsed'?: (_vcpud_v1_ReceiveVmArrived | null);
   /**
+   * To pages that were read from the source's memory.
+   */
+  'pagesRead'?: (_vcpud_v1_ReceiveVmPagesRead | null);
+  /**
    * The kinds.
    */
-  'message'?: "ready"|"roundWritten"|"arrived"|"rehearsed";
+  'message'?: "ready"|"roundWritten"|"arrived"|"rehearsed"|"pagesRead";
 }
 
 /**
@@ -51,7 +56,11 @@ export interface ReceiveVmResponse__Output {
    */
   'rehearsed'?: (_vcpud_v1_ReceiveVmArrived__Output | null);
   /**
+   * To pages that were read from the source's memory.
+   */
+  'pagesRead'?: (_vcpud_v1_ReceiveVmPagesRead__Output | null);
+  /**
    * The kinds.
    */
-  'message'?: "ready"|"roundWritten"|"arrived"|"rehearsed";
+  'message'?: "ready"|"roundWritten"|"arrived"|"rehearsed"|"pagesRead";
 }
