@@ -6,13 +6,12 @@ import { PAGE_BYTES } from '../api/zero-pages.js';
 import { type GuestMemory, stretchOfPages } from '../vm/guest-memory.js';
 import { type Carrier, type CommitMemory, type Link, NOTHING_SENT, type Sent, wire } from './carrier.js';
 import type { PageRange } from './page-messages.js';
+import { REHEARSED_PAGES } from './rehearsals.js';
 
 /** The most that a message names: what the destination then reads at one go, some milliseconds. */
 const MOST_BYTES = 4 * 1024 * 1024;
 /** The most runs that a message names, 10 bytes each at most. */
 const MOST_RUNS = 8192;
-/** What a rehearsal takes: about as much as an idle guest leaves for the switch. */
-const REHEARSED_PAGES = 128;
 
 interface Named {
   readonly runs: MemoryPages & { readonly firstPages: number[]; readonly pageCounts: number[] };

@@ -9,6 +9,7 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import type { GuestMemory } from '../vm/guest-memory.js';
 import type { PageMessage, PageRange } from './page-messages.js';
 import type { PageSet } from './page-set.js';
+import { REHEARSED_PAGES } from './rehearsals.js';
 
 const WORD_BYTES = 4;
 const PAGE_WORDS = PAGE_BYTES / WORD_BYTES;
@@ -21,8 +22,7 @@ const MOST_PATCH_BYTES = PAGE_BYTES / 2;
 /** The most data of all patches, so that they fit one message with everything else. */
 export const MOST_PATCHES_BYTES = 1024 * 1024;
 
-/** What a rehearsal takes: about as much as an idle guest leaves for the switch. */
-const REHEARSED_PAGES = 128;
+/** What a rehearsal has of each page. */
 const REHEARSED_BYTES = 64;
 
 const gpaOf = (page: number): bigint => BigInt(page) * BigInt(PAGE_BYTES);

@@ -1,5 +1,8 @@
 // How often what a switch does is done before it, so that its code has run when the guest stands still for it.
 
+/** How many pages one takes: about as much as an idle guest leaves for the switch. */
+export const REHEARSED_PAGES = 128;
+
 const COLD = 4;
 /** Code that has just run is warm: once is then for what is the VM's own. */
 const WARM = 1;
