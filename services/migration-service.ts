@@ -31,8 +31,6 @@ const MIGRATION_ID = /^[A-Za-z0-9-]{1,64}$/;
 const PREPARED_MS = 60_000;
 /** No unary call is made to a destination: its streams have no deadline. */
 const CALL_TIMEOUT_MS = 60_000;
-/** Whether a source shows its memory to a destination on its host. Not before every fault has been played with it. */
-const NEAR_BY_NAME: boolean = false;
 /** So many migrations are remembered by which a VM has arrived. */
 const MOST_ARRIVALS = 10_000;
 
@@ -136,8 +134,6 @@ function checkPageNumbers(regions: readonly MemoryRegion[]): void {
 interface Sending {
   readonly vm: Vm;
   readonly sender: VmSender;
-  /** Whether the destination may be on this host. */
-  readonly near: boolean;
   readonly close: () => void;
 }
 
@@ -156,9 +152,9 @@ async function send(
       if (start !== null && start !== undefined) {
         if (sending !== undefined) throw outOfPlace('start comes once');
         sending = await startSending(vms, peers, start, reply.caller);
-        await sending.sender.begin(start.migrationId, start.token, sending.near);
+        const readsSource = await sending.sender.begin(start.migrationId, start.token);
         const memoryBytes = sending.vm.memory.regions.reduce((sum, { bytes }) => sum + bytes, 0n);
-        reply.send({ started: { memoryBytes: memoryBytes.toString() } });
+        reply.send({ started: { memoryBytes: memoryBytes.toString(), readsSource } });
       } else if (sending === undefined) {
         throw outOfPlace('start comes first');
       } else if (round !== null && round !== undefined) {
@@ -201,8 +197,9 @@ async function startSending(
     link.cancel();
     client.close();
   };
-  const sender = new VmSender(vm, link, Number(bandwidthBytesPerSecond), () => caller.gone());
-  return { vm, close, near, sender };
+  const bandwidth = Number(bandwidthBytesPerSecond);
+  const sender = new VmSender(vm, { link, near, bandwidth, gone: () => caller.gone() });
+  return { vm, close, sender };
 }
 
 async function sendRound(sender: VmSender, reply: Reply<SendVmResponse>): Promise<SendVmRoundDone> {
@@ -243,10 +240,7 @@ function connect(
       { subject: 'host', metadata: { destination } },
     );
   }
-  return {
-    client: peers.connect(destination, CALL_TIMEOUT_MS),
-    near: NEAR_BY_NAME && endpoint.kind === 'unix',
-  };
+  return { client: peers.connect(destination, CALL_TIMEOUT_MS), near: endpoint.kind === 'unix' };
 }
 
 function outOfPlace(message: string): VcpudError {

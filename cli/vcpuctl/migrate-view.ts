@@ -71,7 +71,7 @@ function movedText(record: MigrationRecord): string {
     ['total', timeText(totalMs)],
     ['memory', `${byteText(memoryBytes)} in ${plural(rounds.length, 'round')} and the switch`],
     ['in the switch', `${plural(result.switchPages, 'page')}, ${byteText(result.switchBytes)}`],
-    ['sent', byteText(sent)],
+    [result.readsSource ? 'read by the destination' : 'sent', byteText(sent)],
     ['compared', comparedText(result.verifiedRanges)],
   ];
   return `${vm} is at ${destination.endpoint}\n${details(rows)}`;

@@ -56,6 +56,8 @@ export type LiveEvent =
 export interface LiveResult {
   readonly migrationId: string;
   readonly memoryBytes: bigint;
+  /** Whether the destination read memory itself, on the same host; else it was sent. */
+  readonly readsSource: boolean;
   readonly rounds: ReadonlyArray<Round & { readonly zeroPages: number }>;
   readonly blackoutMs: number;
   readonly parts: ReadonlyArray<{ readonly name: string; readonly ms: number }>;
@@ -158,7 +160,7 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
           return wanted;
         }
       };
-      const { memoryBytes } = await timed('connect', async () => {
+      const { memoryBytes, readsSource } = await timed('connect', async () => {
         await stream.send({
           start: {
             name,
@@ -208,6 +210,7 @@ export async function migrateLive(options: LiveOptions): Promise<LiveResult> {
       return {
         migrationId,
         memoryBytes: BigInt(memoryBytes),
+        readsSource,
         rounds,
         blackoutMs: milliseconds(switched.blackout),
         parts: switched.parts.map((part) => ({ name: part.name, ms: milliseconds(part.duration) })),

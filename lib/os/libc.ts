@@ -124,7 +124,7 @@ export function memfdCreate(name: string): number {
 
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
-const EIO = 5;
+export const EIO = 5;
 const ENXIO = 6;
 
 /** The first offset at or after `offset` that has data behind it, or `end` where there is none before that. */

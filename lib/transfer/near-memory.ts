@@ -8,8 +8,8 @@ import { type Carrier, type CommitMemory, type Link, NOTHING_SENT, type Sent, wi
 import type { PageRange } from './page-messages.js';
 import { REHEARSED_PAGES } from './rehearsals.js';
 
-/** The most that a message names: what the destination then reads at one go, some milliseconds. */
-const MOST_BYTES = 4 * 1024 * 1024;
+/** The most that a message names: what the destination then reads at one go, which takes it some milliseconds. */
+const MOST_BYTES = 16 * 1024 * 1024;
 /** The most runs that a message names, 10 bytes each at most. */
 const MOST_RUNS = 8192;
 
@@ -92,11 +92,13 @@ export class NearMemory implements Carrier {
     let sent = NOTHING_SENT;
     let read: Promise<unknown> = Promise.resolve();
     for (const named of namedPages(this.memory, ranges, first)) {
-      // While the destination reads what one message names, the next is made here.
-      await read;
-      read = this.name(named);
       sent = withNamed(sent, named);
-      if (named.runs.firstPages.length > 0) this.there = named.runs;
+      if (named.runs.firstPages.length > 0) {
+        // While the destination reads what one message names, the next is made here.
+        await read;
+        read = this.name(named);
+        this.there = named.runs;
+      }
       await each(sent);
     }
     await read;
@@ -123,8 +125,9 @@ export class NearMemory implements Carrier {
     let sent = NOTHING_SENT;
     let last: Named | undefined;
     for (const named of namedPages(this.memory, ranges, first)) {
-      if (last !== undefined) await this.name(last);
       sent = withNamed(sent, named);
+      if (named.runs.firstPages.length === 0) continue;
+      if (last !== undefined) await this.name(last);
       last = named;
     }
     return { sent, memory: { pages: last?.runs ?? null, patches: null } };

@@ -4,8 +4,8 @@
 export const REHEARSED_PAGES = 128;
 
 const COLD = 4;
-/** Code that has just run is warm: once is then for what is the VM's own. */
-const WARM = 1;
+/** Code that has just run is warm, and each VM's own is rehearsed after its first round. */
+const WARM = 0;
 /** How long code stays compiled that nobody runs, ms: V8 forgets it after some of its collections. */
 const STAYS_WARM_MS = 60_000;
 

@@ -8,7 +8,6 @@ import { errorInfoOf } from '../api/error-details.js';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { type Moment, moment, msBetween } from '../os/monotonic-clock.js';
 import { goFirst } from '../os/priority.js';
-import { collectAfter } from '../os/v8-heap.js';
 import { HandOverFailed } from '../vm/migration.js';
 import type { Vm } from '../vm/vm.js';
 import { type Carrier, type Link, type Sent, wire } from './carrier.js';
@@ -44,39 +43,61 @@ export interface RoundProgress extends Sent {
 }
 
 const rehearsals = new Rehearsals();
+/** For so long after a rehearsal a round that ends needs no other. The destination waits longer: COMMIT_FOLLOWS_MS. */
+const STAYS_REHEARSED_MS = 1000;
 const PROGRESS_MS = 500;
 /** How long a sender that is ahead of its bandwidth sleeps before it looks whether anybody is still there, ms. */
 const MOST_PACE_MS = 100;
 
+/** To a destination. */
+export interface Way {
+  readonly link: Link;
+  /** Whether that may be on this host. */
+  readonly near: boolean;
+  /** Bytes a second for rounds; 0 for no limit. */
+  readonly bandwidth: number;
+  /** Whether nobody leads any more: a round then ends. */
+  readonly gone: () => boolean;
+}
+
 export class VmSender {
   private readonly vm: Vm;
   private readonly link: Link;
+  private readonly near: boolean;
   private readonly bytesPerMs: number;
   private readonly gone: () => boolean;
   private carrier: Carrier;
   private round = 0;
+  /** When memory was last rehearsed, ms. */
+  private rehearsedAt = Number.NEGATIVE_INFINITY;
 
-  /** bandwidth: bytes a second for rounds; 0 for no limit. gone: whether nobody leads any more: a round then ends. */
-  constructor(vm: Vm, link: Link, bandwidth: number, gone: () => boolean) {
+  constructor(vm: Vm, { link, near, bandwidth, gone }: Way) {
     this.vm = vm;
     this.link = link;
+    this.near = near;
     this.bytesPerMs = bandwidth / 1000;
     this.gone = gone;
     this.carrier = new StreamedMemory(vm.memory, link);
   }
 
-  /** Shows the token, and the memory to a destination that may be near; resolves when memory can come. */
-  async begin(migrationId: string, token: string, near: boolean): Promise<void> {
+  /**
+   * Shows the token, and the memory to a destination that may be near; resolves when memory can come. Gives whether the
+   * destination reads memory itself.
+   */
+  async begin(migrationId: string, token: string): Promise<boolean> {
     const { memory, config } = this.vm;
-    const shown = near ? showMemory(memory, token) : null;
+    const shown = this.near ? showMemory(memory, token) : null;
     await this.link.send(wire({ begin: { name: `vms/${config.id}`, migrationId, token, memory: shown } }));
     const ready = await this.expect('ready');
     if (ready.readsSource) this.carrier = new NearMemory(memory, this.link, () => this.expect('pagesRead'));
     // What is done with a state in the switch has then been done before, here and there; see Vm.rehearseArrival.
     for (let left = Math.max(ready.rehearsals, rehearsals.next()); left > 0; left -= 1) await this.rehearse();
+    this.rehearsedAt = Number.NEGATIVE_INFINITY; // without memory
+    return ready.readsSource;
   }
 
   private async rehearse(): Promise<void> {
+    this.rehearsedAt = performance.now();
     const state = vmState(this.vm.powerOnSnapshot());
     await this.link.send(wire({ rehearsal: { state, ...this.carrier.rehearsal() } }));
     await this.expect('rehearsed');
@@ -101,11 +122,10 @@ export class VmSender {
       if (this.gone()) throw VcpudError.of('CANCELLED', 'the caller went away');
     });
     await this.link.send(wire({ roundEnd: { round } }));
-    collectAfter(sent.bytes);
     await this.expect('roundWritten');
     const ms = performance.now() - since;
-    // Once more, by now with memory in it: the switch may be next.
-    await this.rehearse();
+    // By now with memory in it: the switch may be next.
+    if (performance.now() - this.rehearsedAt > STAYS_REHEARSED_MS) await this.rehearse();
     return { round, ...sent, ms, dirtyPages: this.vm.dirty.count() };
   }
 

@@ -3,8 +3,8 @@
 // be had to read the memory of somebody else's guest.
 
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs';
-import { type GuestMemory, MEMORY_FILE, type MemoryPlace, SIGNATURE_BYTES } from '../vm/guest-memory.js';
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import { type GuestMemory, MEMORY_FILE, type MemoryPlace } from '../vm/guest-memory.js';
 
 /** What a source signs its memory with. */
 const signatureOf = (token: string): Buffer => createHash('sha256').update(token).digest();
@@ -33,17 +33,13 @@ export class SourceMemory {
       // Anything else is not even opened: a device may take that for a word.
       if (!readlinkSync(path).startsWith(`/memfd:${MEMORY_FILE}`)) return undefined;
       file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      const signature = Buffer.alloc(SIGNATURE_BYTES);
-      const at = own.signatureOffset;
-      const sameShape =
-        fstatSync(file).isFile() && readSync(file, signature, 0, SIGNATURE_BYTES, at) === SIGNATURE_BYTES;
-      if (sameShape && signature.equals(signatureOf(token))) {
+      if (fstatSync(file).isFile() && own.copySignatureFrom(file).equals(signatureOf(token))) {
         const memory = new SourceMemory(file);
         file = undefined;
         return memory;
       }
     } catch {
-      // No such process here, or none that may be looked into.
+      // No such process here, or none that may be looked into; or a kernel that can't copy from file to file.
     } finally {
       if (file !== undefined) closeSync(file);
     }

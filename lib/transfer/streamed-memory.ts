@@ -1,5 +1,6 @@
 // Memory by messages: for a destination on another host. What is left for the switch goes as patches of what was sent.
 
+import { collectAfter } from '../os/v8-heap.js';
 import type { GuestMemory } from '../vm/guest-memory.js';
 import { type Carrier, type CommitMemory, type Link, NOTHING_SENT, type Sent } from './carrier.js';
 import { MessageBuffers, type PageMessage, type PageRange, pageMessages } from './page-messages.js';
@@ -36,6 +37,7 @@ export class StreamedMemory implements Carrier {
     await this.link.send(message);
     const all = withMessage(sent, last, message.length);
     await each(all);
+    collectAfter(all.bytes);
     return all;
   }
 

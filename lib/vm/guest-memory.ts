@@ -6,7 +6,17 @@ import { promisify } from 'node:util';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MEMORY_REGION_FLAGS, MEMORY_REGION_LAYOUT, SIZE } from '../kvm/abi.js';
 import type { IoctlPort } from '../kvm/port.js';
-import { copyFileRange, memfdCreate, mmapShared, munmap, seekData, seekHole, viewOf } from '../os/libc.js';
+import { KernelError } from '../os/kernel-error.js';
+import {
+  copyFileRange,
+  EIO,
+  memfdCreate,
+  mmapShared,
+  munmap,
+  seekData,
+  seekHole,
+  viewOf,
+} from '../os/libc.js';
 import { PAGE_BYTES } from './dirty-bitmap.js';
 
 const readAsync = promisify(read);
@@ -19,6 +29,8 @@ export const MOST_REGIONS = 32;
 const VIEW_BYTES = 1024 * 1024 * 1024;
 /** Below this, a read or write is a copy of microseconds: cheaper here than by way of libuv's pool. */
 const SYNC_BYTES = 64 * 1024;
+/** From so many bytes on, a copy by the kernel from file to file is cheaper than a read: its call costs eight reads'. */
+const COPY_BYTES = 128 * 1024;
 const ZEROES = Buffer.alloc(64 * 1024);
 
 /** Where vcpud lets KVM keep what Intel's real mode needs: 3 pages of TSS and an identity map (QEMU's places). */
@@ -260,9 +272,21 @@ export class GuestMemory {
   }
 
   /** Where the signature stands in the file: behind all regions. */
-  get signatureOffset(): number {
+  private get signatureOffset(): number {
     const last = this.placed.at(-1);
     return last === undefined ? 0 : last.offset + Number(last.bytes);
+  }
+
+  /**
+   * Copies from a file, as copyFrom will, what that has where this memory has its signature, and gives it. Throws
+   * VM_DELETED, KernelError: of a kernel that can't copy so, and where the file is shorter.
+   */
+  copySignatureFrom(file: number): Buffer {
+    this.assertOpen();
+    const signature = Buffer.alloc(SIGNATURE_BYTES);
+    copyFileRange(file, this.fd, this.signatureOffset, SIGNATURE_BYTES);
+    readSync(this.fd, signature, 0, SIGNATURE_BYTES, this.signatureOffset);
+    return signature;
   }
 
   /** Writes SIGNATURE_BYTES behind the regions: shows who opens `place` that whoever named it may write this memory. */
@@ -276,8 +300,20 @@ export class GuestMemory {
    * VM. Throws MEMORY_RANGE_NOT_BACKED, VM_DELETED, KernelError.
    */
   copyFrom(file: number, gpa: bigint, bytes: number): void {
-    copyFileRange(file, this.fd, this.locate(gpa, BigInt(bytes)), bytes);
+    const offset = this.locate(gpa, BigInt(bytes));
+    if (bytes >= COPY_BYTES) copyFileRange(file, this.fd, offset, bytes);
+    else this.readFrom(file, offset, gpa, bytes);
     this.listener(gpa, bytes);
+  }
+
+  /** Straight into the mapping; what the host has no page for is the kernel's EFAULT, not the process's end. */
+  private readFrom(file: number, offset: number, gpa: bigint, bytes: number): void {
+    for (let done = 0; done < bytes; ) {
+      const place = this.view(gpa + BigInt(done), bytes - done);
+      const read = readSync(file, place, 0, place.length, offset + done);
+      if (read === 0) throw new KernelError('pread', EIO);
+      done += read;
+    }
   }
 
   /** What of all memory was ever written, as far as the host knows: the rest is zero. Whole pages, ascending by region. */

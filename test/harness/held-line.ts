@@ -2,7 +2,7 @@
 // delivered or lost: for what two sides believe when a network or a peer goes away at one moment.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,7 +11,7 @@ export type Direction = 'there' | 'back';
 
 export interface HeldLine {
   readonly socketPath: string;
-  /** unix:///PATH. */
+  /** unix:///PATH, or tcp://127.0.0.1:PORT. */
   readonly endpoint: string;
   /** From here on bytes in that direction wait, and so does the end of who sends them. */
   hold(direction: Direction): void;
@@ -34,7 +34,8 @@ interface Pair {
   readonly ended: Set<Direction>;
 }
 
-export async function heldLine(socketPath: string): Promise<HeldLine> {
+/** A line to the socket, which begins at a socket too, or at a port of TCP: over that a source streams memory. */
+export async function heldLine(socketPath: string, begins: 'unix' | 'tcp' = 'unix'): Promise<HeldLine> {
   const folder = mkdtempSync(join(tmpdir(), 'vcpud-held-'));
   const path = join(folder, 'line.sock');
   const pairs = new Set<Pair>();
@@ -44,7 +45,7 @@ export async function heldLine(socketPath: string): Promise<HeldLine> {
     pair.client.destroy();
     pair.vcpud.destroy();
   };
-  const server = createServer((client) => {
+  const connected = (client: Socket) => {
     const vcpud = createConnection(socketPath);
     const pair: Pair = { client, vcpud, waiting: { there: [], back: [] }, ended: new Set() };
     pairs.add(pair);
@@ -62,15 +63,19 @@ export async function heldLine(socketPath: string): Promise<HeldLine> {
         else drop(pair);
       });
     }
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
+  };
+  const server = createServer(connected);
+  await new Promise<void>((resolve) =>
+    begins === 'unix' ? server.listen(path, resolve) : server.listen(0, '127.0.0.1', resolve),
+  );
   const cut = () => {
     for (const pair of pairs) drop(pair);
     held.clear();
   };
   return {
     socketPath: path,
-    endpoint: `unix://${path}`,
+    endpoint:
+      begins === 'unix' ? `unix://${path}` : `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`,
     hold: (direction) => void held.add(direction),
     release: (direction) => {
       held.delete(direction);

@@ -60,6 +60,7 @@ export const MOVED: MigrationRecord = {
   ],
   result: {
     migrationId: 'move-1',
+    readsSource: false,
     blackoutMs: 36.25,
     parts: [
       { name: 'stop', ms: 0.4 },

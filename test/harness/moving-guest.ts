@@ -14,6 +14,8 @@ export interface Station {
   readonly client: VcpudClient;
   /** As the other vcpud reaches it. */
   readonly endpoint: string;
+  /** The same where memory is to be streamed, as to another host. */
+  readonly tcpEndpoint?: string | undefined;
 }
 
 export type ConsolePort = 'CONSOLE_PORT_DEBUG' | 'CONSOLE_PORT_SERIAL';
@@ -84,7 +86,10 @@ class MovingConsole {
   }
 }
 
-export type MoveOptions = Pick<LiveOptions, 'verifyMemory' | 'maxBlackoutMs'>;
+export interface MoveOptions extends Pick<LiveOptions, 'verifyMemory' | 'maxBlackoutMs'> {
+  /** Whether to do as between two hosts, on one. */
+  readonly streamed?: boolean;
+}
 
 export interface MoveResult extends LiveResult {
   /** What the destination found before anything was touched. */
@@ -140,15 +145,17 @@ export abstract class MovingGuest {
   }
 
   /** To the other vcpud. */
-  async move(options: MoveOptions): Promise<MoveResult> {
+  async move({ streamed = false, ...options }: MoveOptions): Promise<MoveResult> {
     const { from, to } = this;
+    const destinationEndpoint = streamed ? to.tcpEndpoint : to.endpoint;
+    if (destinationEndpoint === undefined) throw new Error('nothing to stream to');
     let preflight: Preflight | undefined;
     const phases: Array<{ name: LivePhase; ms: number }> = [];
     const result = await migrateLive({
       ...options,
       source: from.client,
       destination: to.client,
-      destinationEndpoint: to.endpoint,
+      destinationEndpoint,
       vmId: this.vmId,
       bandwidth: 0,
       maxRounds: 30,

@@ -18,6 +18,8 @@ export interface VcpudProcess {
   readonly socketPath: string;
   /** The same as a --listen has it, and another vcpud is told it: unix:///path. */
   readonly endpoint: string;
+  /** tcp://127.0.0.1:PORT, of a --listen tcp://127.0.0.1:0: from there memory is streamed, as from another host. */
+  readonly tcpEndpoint: string | undefined;
   readonly client: VcpudClient;
   /** What it wrote to stderr: its log. */
   log(): string;
@@ -46,7 +48,8 @@ export async function startVcpud(
     log += chunk.toString();
   });
   const exited = exitOf(child).finally(() => rmSync(folder, { recursive: true, force: true }));
-  await listening(child, exited, () => log);
+  const said = await listening(child, exited, () => log);
+  const tcp = /listens on (127\.0\.0\.1:\d+)\n/.exec(said)?.[1];
   const target = `unix:${socketPath}`;
   const clients: VcpudClient[] = [];
   const connect = () => {
@@ -59,6 +62,7 @@ export async function startVcpud(
     target,
     socketPath,
     endpoint,
+    tcpEndpoint: tcp === undefined ? undefined : `tcp://${tcp}`,
     client: connect(),
     log: () => log,
     connect,
@@ -78,7 +82,8 @@ function exitOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   });
 }
 
-function listening(child: ChildProcess, exited: Promise<unknown>, log: () => string): Promise<void> {
+/** Resolves with what it says: on what it listens. */
+function listening(child: ChildProcess, exited: Promise<unknown>, log: () => string): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
     const timer = setTimeout(
@@ -89,7 +94,7 @@ function listening(child: ChildProcess, exited: Promise<unknown>, log: () => str
       said += chunk.toString();
       if (!said.includes('listens on')) return;
       clearTimeout(timer);
-      resolve();
+      resolve(said);
     });
     void exited.then((status) => {
       clearTimeout(timer);

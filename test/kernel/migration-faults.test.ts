@@ -228,6 +228,13 @@ const TABLE: Readonly<Record<Moment, Readonly<Record<Fault, Cell>>>> = {
   },
 };
 
+/**
+ * How memory gets there: in messages, as between two hosts, or read by the destination from the source's, as it can on
+ * one. By the second way, what has to do with memory is played again.
+ */
+type Way = 'streamed' | 'by name';
+const WITH_MEMORY: readonly Moment[] = ['first round', 'later round', 'switch: pages', 'switch: commit'];
+
 // ---- the two hosts, and the guest that is at the source of one row and the next
 
 /** A spare one starts while the tests go on: every third row kills one. */
@@ -270,7 +277,10 @@ async function killed(vcpud: VcpudProcess): Promise<void> {
 /** Where a test writes memory that is to travel. The guest knows nothing of it. */
 const PAYLOAD_GPA = 0x1_0000_0000;
 const PAYLOAD_MIB = 2;
-/** So much that a destination which dies of its first MiB is dead before the last has left the source. */
+/**
+ * So much that a destination which dies of its first MiB is dead before the last has left the source, and more than one
+ * message names.
+ */
 const LARGE_PAYLOAD_MIB = 24;
 /** How much of such memory there is. Pages that nobody writes take no room. */
 const PAYLOAD_REGION_BYTES = 256 * MIB;
@@ -321,10 +331,10 @@ interface Ways {
   close(): Promise<void>;
 }
 
-async function openWays({ source, destination }: Hosts): Promise<Ways> {
+async function openWays({ source, destination }: Hosts, way: Way): Promise<Ways> {
   const behind = await heldLine(destination.socketPath);
   const link = await callGate(behind.socketPath);
-  const line = await heldLine(link.socketPath);
+  const line = await heldLine(link.socketPath, way === 'by name' ? 'unix' : 'tcp');
   const [toSource, toDestination] = await Promise.all([
     callGate(source.socketPath),
     callGate(destination.socketPath),
@@ -399,7 +409,7 @@ const HOLD: Readonly<
       const asked = toSource.holdRequest(SendVm, ({ command }) => command === 'switchOver');
       const held = async () => {
         await asked.reached;
-        // More than HTTP/2's flow control lets out unheard: the source can't come to the commit.
+        // More than HTTP/2's flow control lets out unheard, or one message names: the source can't come to the commit.
         await writePayload(source.client, payloadMib);
         line.hold('there');
         asked.release();
@@ -706,17 +716,18 @@ function takeNote(all: Hosts, ends: Outcome['ends']): void {
   guestIsThere = ends !== 'nowhere';
 }
 
-async function breaks(row: Row, lead: (ways: Ways, moment: Moment) => Leading): Promise<void> {
+async function breaks(row: Row, lead: (ways: Ways, moment: Moment) => Leading, way: Way): Promise<void> {
   const { moment, fault, told, outcome } = row;
   const all = await aGuestAtTheSource();
   const { source, destination } = all;
   await hasNothing(destination);
   const takeBack = await fill(all, row);
   const sockets = socketsAt(all);
-  const ways = await openWays(all);
+  const ways = await openWays(all, way);
   let last: Counters;
   try {
-    const held = HOLD[moment].hold(ways, all, isKilledForMemory(row) ? LARGE_PAYLOAD_MIB : PAYLOAD_MIB);
+    const large = isKilledForMemory(row) || way === 'by name';
+    const held = HOLD[moment].hold(ways, all, large ? LARGE_PAYLOAD_MIB : PAYLOAD_MIB);
     const leading = lead(ways, moment);
     if (isFullFromTheStart(row)) {
       last = await readCounters(source.client, VM_ID, 0);
@@ -775,14 +786,22 @@ const titled = (rows: readonly Row[]) =>
   rows.map((row): [string, Row] => [`${row.moment}, ${row.fault}: the guest ${row.outcome}`, row]);
 
 test.each(titled(ROWS))('%s', (_title, row) =>
-  breaks(row, row.fault === 'orchestrator killed' ? leadByVcpuctl : leadHere),
+  breaks(row, row.fault === 'orchestrator killed' ? leadByVcpuctl : leadHere, 'streamed'),
+);
+
+const BY_NAME = ROWS.filter(({ moment }) => WITH_MEMORY.includes(moment));
+
+test.each(titled(BY_NAME))('memory by name: %s', (_title, row) =>
+  breaks(row, row.fault === 'orchestrator killed' ? leadByVcpuctl : leadHere, 'by name'),
 );
 
 const CANCELLED = ROWS.filter(
   ({ moment, fault }) => fault === 'cancelled' && ['first round', 'switch: commit'].includes(moment),
 );
 
-test.each(titled(CANCELLED))('vcpuctl migrate, Ctrl-C: %s', (_title, row) => breaks(row, leadByVcpuctl));
+test.each(titled(CANCELLED))('vcpuctl migrate, Ctrl-C: %s', (_title, row) =>
+  breaks(row, leadByVcpuctl, 'streamed'),
+);
 
 /** The source finds out by asking: the keepalive of lib/api/client.ts. */
 const SILENT: readonly Row[] = [
@@ -795,4 +814,4 @@ const SILENT: readonly Row[] = [
   },
 ];
 
-test.each(titled(SILENT))('%s', (_title, row) => breaks(row, leadHere));
+test.each(titled(SILENT))('%s', (_title, row) => breaks(row, leadHere, 'streamed'));

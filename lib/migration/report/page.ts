@@ -122,7 +122,7 @@ function timelineSection({ phases, totalMs }: MigrationRecord): Html {
   return section('phases', 'Timeline', timeline(phases, totalMs), rows);
 }
 
-function roundsSection({ rounds, limits }: MigrationRecord): Html {
+function roundsSection({ rounds, limits, result }: MigrationRecord): Html {
   if (rounds.length === 0) return NOTHING;
   const row = (round: RoundRecord): [string, ...string[]] => [
     `round ${round.round}`,
@@ -134,7 +134,8 @@ function roundsSection({ rounds, limits }: MigrationRecord): Html {
     dirtyRateText(round),
     timeText(round.predictedMs),
   ];
-  const headings = ['', 'pages', 'zero', 'sent', 'rate', 'dirty after', 'dirty rate', 'predicted blackout'];
+  const how = result?.readsSource === true ? 'read by the destination' : 'sent';
+  const headings = ['', 'pages', 'zero', how, 'rate', 'dirty after', 'dirty rate', 'predicted blackout'];
   return section(
     'rounds',
     'Pages per round',

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { VcpudClient } from '../../../lib/api/client.js';
 import { api } from '../../../lib/api/definitions.js';
 import type { Duplex } from '../../../lib/api/duplex.js';
+import type { Endpoint } from '../../../lib/api/endpoint.js';
 import { errorInfoOf } from '../../../lib/api/error-details.js';
 import { type ModelVendor, modelDriver } from '../../../lib/kvm/model/model-driver.js';
 import { type LiveOptions, migrateLive } from '../../../lib/migration/live.js';
@@ -34,9 +35,14 @@ const REGIONS = [
 interface Side {
   readonly server: RunningServer;
   readonly endpoint: string;
+  readonly tcpEndpoint: string;
   readonly socketPath: string;
   readonly client: VcpudClient;
 }
+
+/** How memory gets to the destination: it reads the source's itself, as it can on one host, or is sent all of it. */
+const WAYS = ['by name', 'streamed'] as const;
+type Way = (typeof WAYS)[number];
 
 let folder: string;
 let sides: Side[];
@@ -44,10 +50,18 @@ let lines: HeldLine[];
 
 async function side(name: string, vendor: ModelVendor): Promise<Side> {
   const address = join(folder, `${name}.sock`);
-  const listening = { endpoints: [{ kind: 'unix', address } as const], tls: undefined };
-  const server = await startServer(modelDriver(vendor), listening, pino({ level: 'silent' }));
+  const endpoints: Endpoint[] = [
+    { kind: 'unix', address },
+    { kind: 'tcp', address: '127.0.0.1:0' },
+  ];
+  const server = await startServer(
+    modelDriver(vendor),
+    { endpoints, tls: undefined },
+    pino({ level: 'silent' }),
+  );
   const endpoint = `unix://${address}`;
-  const made = { server, endpoint, socketPath: address, client: new VcpudClient(endpoint) };
+  const tcpEndpoint = `tcp://${server.targets[1]}`;
+  const made = { server, endpoint, tcpEndpoint, socketPath: address, client: new VcpudClient(endpoint) };
   sides.push(made);
   return made;
 }
@@ -68,10 +82,10 @@ afterEach(async () => {
 });
 
 /** A VM with something in its memory and in its registers. */
-async function web({ client }: Side): Promise<void> {
+async function web({ client }: Side, memoryRegions = REGIONS): Promise<void> {
   await client.vm.CreateVm({
     vmId: 'web',
-    vm: { vcpuCount: 2, memoryRegions: REGIONS, irqchip: true, pit: true, pc: true },
+    vm: { vcpuCount: 2, memoryRegions, irqchip: true, pit: true, pc: true },
   });
   await client.writeMemory([
     { name: NAME, gpa: 0x3000, data: Buffer.alloc(5 * 4096, 7) },
@@ -104,10 +118,10 @@ async function stateOf({ client }: Side) {
   };
 }
 
-const options = (from: Side, to: Side): LiveOptions => ({
+const options = (from: Side, to: Side, way: Way = 'by name'): LiveOptions => ({
   source: from.client,
   destination: to.client,
-  destinationEndpoint: to.endpoint,
+  destinationEndpoint: way === 'by name' ? to.endpoint : to.tcpEndpoint,
   vmId: 'web',
   verifyMemory: true,
   maxBlackoutMs: 10_000,
@@ -127,13 +141,21 @@ const reasonOf = (call: Promise<unknown>): Promise<string> =>
 
 type Leading = Duplex<SendVmRequest, SendVmResponse__Output>;
 
+interface Started {
+  readonly from: Side;
+  readonly to: Side;
+  readonly line: HeldLine;
+  readonly leading: Leading;
+  readonly token: string;
+}
+
 /** A VM at the source, one that waits for it at the destination, and the stream that leads it there, over a line. */
-async function started(): Promise<{ from: Side; to: Side; line: HeldLine; leading: Leading; token: string }> {
+async function started(way: Way, regions = REGIONS): Promise<Started> {
   const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
-  await web(from);
+  await web(from, regions);
   const { vm } = await from.client.vm.GetVm({ name: NAME });
   const { token } = await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
-  const line = await heldLine(to.socketPath);
+  const line = await heldLine(to.socketPath, way === 'by name' ? 'unix' : 'tcp');
   lines.push(line);
   const leading = from.client.sendVm();
   await leading.send({ start: { name: NAME, migrationId: ID, destination: line.endpoint, token } });
@@ -148,20 +170,25 @@ const resolveAt = ({ client }: Side, outcome: 'RUN_HERE' | 'ABANDON') =>
     outcome: `MIGRATION_OUTCOME_${outcome}`,
   });
 
-describe.each(['amd', 'intel'] as const)('between two %s hosts', (vendor) => {
+describe.each([
+  ['amd', 'by name'],
+  ['amd', 'streamed'],
+  ['intel', 'by name'],
+] as const)('between two %s hosts, memory %s', (vendor, way) => {
   test('a VM arrives whole, is the destination’s, and leaves nothing behind', async () => {
     const [from, to] = [await side('from', vendor), await side('to', vendor)];
     await web(from);
     const before = { memory: await memoryOf(from), state: await stateOf(from) };
-    const result = await migrateLive(options(from, to));
+    const result = await migrateLive(options(from, to, way));
     expect(await names(from)).toEqual([]);
     expect((await memoryOf(to)).equals(before.memory)).toBe(true);
     expect(await stateOf(to)).toEqual(before.state);
     expect(await phaseAt(to)).toBe('MIGRATION_PHASE_ARRIVED');
     expect(result.verifiedRanges).toBe(2);
+    expect(result.readsSource).toBe(way === 'by name');
     expect(result.rounds[0]?.pages).toBe(7);
     // And back: one that arrived can go on.
-    await migrateLive(options(to, from));
+    await migrateLive(options(to, from, way));
     expect((await memoryOf(from)).equals(before.memory)).toBe(true);
     expect(await names(to)).toEqual([]);
   });
@@ -227,7 +254,8 @@ describe('vcpuctl migrate', () => {
     expect(await names(to)).toEqual([]);
     const { status, out, err } = await migrate(from, to, '--verify-memory');
     expect([status, err]).toEqual([0, '']);
-    expect(JSON.parse(out)).toMatchObject({ verifiedRanges: 2, memoryBytes: String(4 * MIB + 0x10000) });
+    const memoryBytes = String(4 * MIB + 0x10000);
+    expect(JSON.parse(out)).toMatchObject({ verifiedRanges: 2, memoryBytes, readsSource: true });
     expect(await names(from)).toEqual([]);
     expect((await memoryOf(to)).equals(before)).toBe(true);
     const { out: resumed } = await migrate(from, to, '--resume');
@@ -297,7 +325,7 @@ describe('who may do what', () => {
   });
 });
 
-describe('a source', () => {
+describe.each(WAYS)('a source, memory %s,', (way) => {
   test('whose guest has gone on elsewhere does not run it again, whatever fails after that', async () => {
     const from = await side('from', 'amd');
     await web(from);
@@ -314,7 +342,7 @@ describe('a source', () => {
   });
 
   test('that is told to switch without a round sends all memory then', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     const before = await memoryOf(from);
     await leading.send({ switchOver: { verifyMemory: true } });
     const { switched } = await leading.next();
@@ -326,7 +354,7 @@ describe('a source', () => {
   });
 
   test('sends in each further round what was written since, and in the switch the rest', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     const write = (gpa: number) => from.client.writeMemory([{ name: NAME, gpa, data: Buffer.alloc(1, gpa) }]);
     await leading.send({ round: {} });
     expect((await leading.next()).roundDone).toMatchObject({ round: 1, pages: '7', dirtyPages: '0' });
@@ -342,7 +370,7 @@ describe('a source', () => {
   });
 
   test('whose VM is deleted between two rounds says so, and the destination has nothing of it', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     await from.client.vm.DeleteVm({ name: NAME });
     await leading.send({ round: {} });
     expect(await reasonOf(leading.next())).toBe('VM_DELETED');
@@ -350,7 +378,7 @@ describe('a source', () => {
   });
 
   test('that is told of a VM deleted at the destination keeps its own', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     await to.client.vm.DeleteVm({ name: NAME });
     await leading.send({ round: {} });
     const error = await leading.next().then(
@@ -388,11 +416,11 @@ describe('a source', () => {
   });
 });
 
-describe('a destination', () => {
+describe.each(WAYS)('a destination, memory %s,', (way) => {
   const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 
   test('lets nobody in who has the token, while it receives', async () => {
-    const { to, leading, token } = await started();
+    const { to, leading, token } = await started(way);
     const second = to.client.receiveVm();
     await second.send(requestSerialize({ begin: { name: NAME, migrationId: ID, token } }));
     expect(await reasonOf(second.next())).toBe('NOT_PREPARED');
@@ -420,13 +448,13 @@ describe('a destination', () => {
   });
 
   test('deletes what was not sent whole', async () => {
-    const { to, line } = await started();
+    const { to, line } = await started(way);
     line.cut();
     await expect.poll(() => names(to)).toEqual([]);
   });
 
   test('has a VM that was abandoned no more, and the next of its id is another', async () => {
-    const { to, leading } = await started();
+    const { to, leading } = await started(way);
     await resolveAt(to, 'ABANDON');
     expect(await names(to)).toEqual([]);
     const shape = { memoryRegions: REGIONS };
@@ -468,13 +496,13 @@ describe('a destination', () => {
 });
 
 /** What may be left behind, how it comes about, and what ends it. */
-describe('what a broken migration leaves', () => {
+describe.each(WAYS)('what a broken migration leaves, memory %s:', (way) => {
   const resolve = (from: Side, to: Side, destinationIsGone = false) =>
     resolveMigration({ source: from.client, destination: to.client, vmId: 'web', destinationIsGone });
 
   /** The line is cut while the commit is on its way: the destination never sees it. */
   async function lostThere() {
-    const all = await started();
+    const all = await started(way);
     const { from, to, line, leading } = all;
     await leading.send({ round: {} });
     await leading.next();
@@ -488,7 +516,7 @@ describe('what a broken migration leaves', () => {
 
   /** The line is cut while the answer to the commit is on its way: the source never sees it. */
   async function lostBack() {
-    const all = await started();
+    const all = await started(way);
     const { to, line, leading } = all;
     await leading.send({ round: {} });
     await leading.next();
@@ -518,7 +546,7 @@ describe('what a broken migration leaves', () => {
   });
 
   test('SENDING and RECEIVING: undone', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     expect(await resolve(from, to)).toBe('undone');
     expect([await names(from), await names(to)]).toEqual([[NAME], []]);
     expect(await phaseAt(from)).toBe('MIGRATION_PHASE_SENDING'); // its stream is its leader's to end
@@ -527,11 +555,20 @@ describe('what a broken migration leaves', () => {
   });
 
   test('nothing, where the line is cut in the last pages: the commit has not left, and there is no doubt', async () => {
-    const { from, to, line, leading } = await started();
+    // More than HTTP/2's flow control lets out unheard, and than one message names.
+    const mib = 20;
+    const { from, to, line, leading } = await started(way, [
+      { gpa: 0, sizeBytes: (mib + 4) * MIB },
+      ...REGIONS.slice(1),
+    ]);
     await leading.send({ round: {} });
     await leading.next();
-    // More than HTTP/2's flow control lets out unheard.
-    await from.client.writeMemory([{ name: NAME, gpa: MIB, data: randomBytes(2 * MIB) }]);
+    const pages = Array.from({ length: mib }, (_, i) => ({
+      name: NAME,
+      gpa: (i + 4) * MIB,
+      data: randomBytes(MIB),
+    }));
+    await from.client.writeMemory(pages);
     line.hold('there');
     await leading.send({ switchOver: {} });
     await expect.poll(() => phaseAt(from)).toBe('MIGRATION_PHASE_HANDED_OVER');
@@ -564,7 +601,7 @@ describe('what a broken migration leaves', () => {
   });
 
   test('MOVED and ARRIVED: finished', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     await leading.send({ switchOver: {} });
     await leading.next();
     expect(await resolve(from, to)).toBe('finished');
@@ -572,7 +609,7 @@ describe('what a broken migration leaves', () => {
   });
 
   test('MOVED, and nothing at the destination any more: in doubt, for it may have moved on', async () => {
-    const { from, to, leading } = await started();
+    const { from, to, leading } = await started(way);
     await leading.send({ switchOver: {} });
     await leading.next();
     await to.client.vm.DeleteVm({ name: NAME });
