@@ -75,12 +75,14 @@ export function readMsr(port: IoctlPort, index: number): bigint | undefined {
   return entries.length === 0 ? undefined : entries.readBigUInt64LE(8);
 }
 
-/** The rows of a table of struct kvm_msr_entry. */
-export function msrRows(entries: Buffer): MsrRow[] {
-  return Array.from({ length: Math.floor(entries.length / SIZE.msrEntry) }, (_, i) => ({
-    index: entries.readUInt32LE(SIZE.msrEntry * i),
-    value: entries.readBigUInt64LE(SIZE.msrEntry * i + 8),
-  }));
+/** The rows of a table of struct kvm_msr_entry, or those of them that are wanted. */
+export function msrRows(entries: Buffer, wanted: (index: number) => boolean = () => true): MsrRow[] {
+  const rows: MsrRow[] = [];
+  for (let at = 0; at + SIZE.msrEntry <= entries.length; at += SIZE.msrEntry) {
+    const index = entries.readUInt32LE(at);
+    if (wanted(index)) rows.push({ index, value: entries.readBigUInt64LE(at + 8) });
+  }
+  return rows;
 }
 
 /**

@@ -64,6 +64,11 @@ export function cpuidFacts(cpuid: Buffer): CpuidFacts {
   };
 }
 
+const isVmxCapability = (index: number): boolean => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST;
+
+/** Whether factsOf looks at the MSR. */
+const isAskedFor = (index: number): boolean => index === MSR.IA32_PERF_CAPABILITIES || isVmxCapability(index);
+
 function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
   const facts = cpuidFacts(cpuid);
   const perfCapabilities = msrs.find(({ index }) => index === MSR.IA32_PERF_CAPABILITIES)?.value ?? 0n;
@@ -73,9 +78,7 @@ function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[
     ...facts,
     reserved: { ...facts.reserved, debugctl },
     vmxCapabilityMsrs: new Map(
-      msrs
-        .filter(({ index }) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST)
-        .map(({ index, value }) => [index, value]),
+      msrs.filter(({ index }) => isVmxCapability(index)).map(({ index, value }) => [index, value]),
     ),
   };
 }
@@ -85,7 +88,7 @@ export function vcpuFacts(parts: Parts): VcpuFacts {
   return factsOf(
     registerFacts(parts),
     parts.cpuid ?? Buffer.alloc(0),
-    msrRows(parts.msrs ?? Buffer.alloc(0)),
+    msrRows(parts.msrs ?? Buffer.alloc(0), isAskedFor),
   );
 }
 

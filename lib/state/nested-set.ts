@@ -2,10 +2,11 @@
 // reads back; after any failure the vCPU is put back to what it held.
 
 import { VcpudError } from '../errors/vcpud-error.js';
-import { liveVcpuFacts } from '../kvm/vcpu-facts.js';
+import { msrRows } from '../kvm/msrs.js';
+import { liveVcpuFacts, newVcpuFacts } from '../kvm/vcpu-facts.js';
 import { type ByteRange, compareNestedStates } from '../nested/compare.js';
-import { MIN_BUFFER_BYTES } from '../nested/layout.js';
-import type { KernelFacts, VcpuFacts } from '../nested/rule.js';
+import { HEADER_BYTES, MIN_BUFFER_BYTES } from '../nested/layout.js';
+import type { KernelFacts, ReadGuest, VcpuFacts } from '../nested/rule.js';
 import {
   checkNestedState,
   EVERYTHING_KNOWN,
@@ -63,6 +64,25 @@ export function requireHeld(vcpu: KernelVcpu, bytes: Uint8Array): { held: Buffer
       metadata: { fields },
     },
   );
+}
+
+/**
+ * Examines and compares a nested state as a set does, with whatever result, and sets nothing: so that the code has run when a
+ * guest stands still for it. `parts` are those of a vCPU of this host.
+ */
+export function rehearseNestedSet(
+  bytes: Buffer,
+  parts: VcpuSnapshot,
+  readGuest: ReadGuest,
+  rules: NestedRules,
+): void {
+  const none = Buffer.alloc(0);
+  const facts = newVcpuFacts(parts.cpuid ?? none, msrRows(parts.msrs ?? none));
+  checkNestedState(bytes, { ...facts, readGuest }, rules);
+  const readBack = Buffer.from(bytes);
+  // What KVM gives back of a state is never all of it.
+  readBack.fill(0xff, bytes.length - 1);
+  if (bytes.length >= HEADER_BYTES) compareNestedStates(bytes, readBack);
 }
 
 /** What became of a set: what the kernel then holds, and the non-zero bytes that it does not hold by design. */

@@ -3,8 +3,8 @@
 
 import { SIZE } from '../kvm/abi.js';
 import { vendorString } from '../kvm/cpuid.js';
-import { MSR_NOT_THERE, type MsrRow, msrRows } from '../kvm/msrs.js';
-import { compareNestedStates } from '../nested/compare.js';
+import { MSR_NOT_THERE, msrRows } from '../kvm/msrs.js';
+import { compareNestedStates, unlikeBlocks } from '../nested/compare.js';
 import type { ComponentName, VcpuSnapshot } from './vcpu-components.js';
 
 /** MSRs that change while nothing runs, that are the host's own, or that hold the same thing in another form each time. */
@@ -55,26 +55,20 @@ function differingMsrs(a: Buffer, b: Buffer, amd: boolean): string[] {
     return bits === undefined ? value : value & bits;
   };
   // Most rows are alike byte for byte, and are not taken apart: this is done while a guest stands still.
-  const [rows, others] = rowsUnlike(a, b).map(msrRows) as [MsrRow[], MsrRow[]];
-  const other = new Map(others.map(({ index, value }) => [index, value]));
-  return rows
+  const blocks = [
+    ...(a.length < b.length ? unlikeBlocks(b, a, BLOCK_BYTES) : unlikeBlocks(a, b, BLOCK_BYTES)),
+  ];
+  const rows = (table: Buffer) => blocks.flatMap(([from, to]) => msrRows(table.subarray(from, to)));
+  const other = new Map(rows(b).map(({ index, value }) => [index, value]));
+  return rows(a)
     .filter(
       ({ index, value }) => !VOLATILE_MSRS.has(index) && held(index, other.get(index)) !== held(index, value),
     )
     .map(({ index }) => `msrs.0x${index.toString(16)}`);
 }
 
-/** Those rows of each that are not, at the same place, the other's; each may have more of them than the other. */
-function rowsUnlike(a: Buffer, b: Buffer): [Buffer, Buffer] {
-  const unlike: number[] = [];
-  const both = Math.min(a.length, b.length);
-  for (let at = 0; at < Math.max(a.length, b.length); at += SIZE.msrEntry) {
-    const end = at + SIZE.msrEntry;
-    if (end > both || a.compare(b, at, end, at, end) !== 0) unlike.push(at);
-  }
-  const rows = (from: Buffer) => Buffer.concat(unlike.map((at) => from.subarray(at, at + SIZE.msrEntry)));
-  return [rows(a), rows(b)];
-}
+/** How many rows are compared at one go. */
+const BLOCK_BYTES = 8 * SIZE.msrEntry;
 
 /**
  * Names of what differs, such as "regs" or "msrs.0xc0010117"; empty where the two are the same. Of MSRs those count that

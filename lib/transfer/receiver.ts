@@ -59,7 +59,7 @@ export class VmReceiver {
   /** Does with a state what the commit will do, but for letting the guest go on; gives how long each part took. */
   async rehearse(commit: ReceiveVmCommit__Output): Promise<readonly Part[]> {
     const { parts, snapshot, part } = await this.take(commit);
-    await this.vm.rehearseArrival(snapshot, part);
+    await this.vm.rehearseArrival(snapshot, commit.nestedExample?.data, part);
     // One with memory in it ends a round: the switch may be next.
     if (commit.pages !== null || commit.patches !== null) this.goFirst();
     return parts;

@@ -5,6 +5,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import type { ReceiveVmResponse__Output } from '../../protos/gen/vcpud/v1/ReceiveVmResponse.js';
 import { milliseconds } from '../api/duration.js';
 import { errorInfoOf } from '../api/error-details.js';
+import { nestedState } from '../api/vcpu-state.js';
 import { VcpudError } from '../errors/vcpud-error.js';
 import { type Moment, moment, msBetween } from '../os/monotonic-clock.js';
 import { goFirst } from '../os/priority.js';
@@ -99,7 +100,9 @@ export class VmSender {
   private async rehearse(): Promise<void> {
     this.rehearsedAt = performance.now();
     const state = vmState(this.vm.powerOnSnapshot());
-    await this.link.send(wire({ rehearsal: { state, ...this.carrier.rehearsal() } }));
+    const example = await this.vm.nestedExample();
+    const nestedExample = example === undefined ? null : nestedState(example);
+    await this.link.send(wire({ rehearsal: { state, nestedExample, ...this.carrier.rehearsal() } }));
     await this.expect('rehearsed');
   }
 

@@ -14,6 +14,7 @@ import {
   factsOf,
   type NestedRules,
   type NestedSet,
+  rehearseNestedSet,
   setNestedState,
   setNestedStateUnchecked,
 } from '../state/nested-set.js';
@@ -491,14 +492,28 @@ export class Vm {
 
   /**
    * Does all that the switch does, but for letting the guest go on, on a VM that is still received: code that has run is
-   * several times faster when the guest stands still for it.
+   * several times faster when the guest stands still for it. `example` is a nested state such as will come: the snapshot's
+   * is one without L2.
    */
-  rehearseArrival(snapshot: VmSnapshot, onPart: (name: string, ms: number) => void): Promise<void> {
+  rehearseArrival(
+    snapshot: VmSnapshot,
+    example: Buffer | undefined,
+    onPart: (name: string, ms: number) => void,
+  ): Promise<void> {
     return this.exclusively(NOBODY, () => {
       if (this.migration?.phase !== 'RECEIVING')
         throw new Error('only a VM that is being received rehearses');
       this.take(snapshot, timedBy(onPart));
+      const [vcpu] = this.vcpus;
+      if (example === undefined || vcpu === undefined) return;
+      rehearseNestedSet(example, vcpu.powerOn, (gpa, bytes) => vcpu.readGuest(gpa, bytes), this.rules);
     });
+  }
+
+  /** A nested state of the first vCPU, running or not; undefined where it has none. */
+  async nestedExample(): Promise<Buffer | undefined> {
+    if (this.vcpus[0]?.shape.nested === undefined) return undefined;
+    return (await this.getNestedState(0)).bytes;
   }
 
   /** What it held when it was new, as a snapshot: for rehearsing what is done with one while the guest runs. */

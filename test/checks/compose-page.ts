@@ -378,6 +378,14 @@ After each round the source says how many pages are dirty again. The rule of \`l
 
 \`bandwidth_bytes_per_second\` of the start slows rounds down, and so raises what they leave. It does not hold up the switch.
 
+### Two vcpuds on one host
+
+Where the start names the destination by \`unix:///PATH\`, the source shows it where its memory is, and a destination that can
+look there reads the pages itself: one copy by the kernel, where messages cost several and two processes' time. \`started\` says
+whether it does (\`reads_source\`). Nothing else differs: rounds, phases, what a break means. A destination in another PID
+namespace, or of another user, can't look there, and is sent memory as one on another host is; so is one that is named by
+\`tcp://\`. It reads only what the holder of its own token may write: [deploy.md](deploy.md#memory-of-another-vcpud).
+
 ### What a break leaves
 
 Whoever comes back, such as the orchestrator after a crash, asks both sides by \`GetVm\`, the destination first, and does what
@@ -434,7 +442,7 @@ other, message by message: each side waits for the other then, and the orchestra
 ${table(['part', 'what', 'grows with'], BLACKOUT)}
 
 What of a switch can be done before it, the two vcpuds do before it, while the guest runs. The destination rehearses: it is
-given a new vCPU's state, sets it, reads it back, after every round. Both collect their heaps after a round that moved much, so
+given a new vCPU's state, sets it, reads it back, after the first round and whenever a second has passed since. Both collect their heaps after a round that moved much, so
 that V8 does not begin to in the switch. And for the switch itself their main threads go before all others (see
 [deploy.md](deploy.md)). An orchestrator has nothing to do for that; waiting long between the last round and the switch undoes
 some of it.

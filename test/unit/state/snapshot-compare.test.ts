@@ -1,5 +1,6 @@
 // What counts as a difference between two snapshots of a vCPU, where the kernel itself holds less than it gave.
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CPUID_ENTRY, SIZE } from '../../../lib/kvm/abi.js';
 import { msrEntries } from '../../../lib/kvm/msrs.js';
@@ -54,5 +55,34 @@ describe('of kernels that list other MSRs', () => {
 
   test("the rate of its host's TSC is none of the vCPU's own", () => {
     expect(differences(of([0x4000_0022, 2_445_385_000n]), of([0x4000_0022, 2_445_381_000n]))).toEqual([]);
+  });
+
+  test('each row that was given counts, wherever the other lists it', () => {
+    const row = fc.tuple(fc.integer({ min: 0x200, max: 0x2ff }), fc.bigInt({ min: 0n, max: 3n }));
+    const rows = fc.uniqueArray(row, { selector: ([index]) => index, maxLength: 80 });
+    const others = fc.record({
+      kept: fc.infiniteStream(fc.boolean()),
+      beyond: rows,
+      values: fc.infiniteStream(fc.bigInt({ min: 0n, max: 15n })),
+    });
+    fc.assert(
+      fc.property(rows, others, (given, { kept, beyond, values }) => {
+        const named = new Set(given.map(([index]) => index));
+        const held = [
+          ...beyond.filter(([index]) => !named.has(index)),
+          // Of sixteen values one is another than was given.
+          ...given.flatMap(([index, value]): Array<[number, bigint]> => {
+            if (kept.next().value !== true) return [];
+            return [[index, values.next().value === 0n ? value + 1n : value]];
+          }),
+        ];
+        const now = new Map(held);
+        const expected = given.filter(([index, value]) => (now.get(index) ?? 0n) !== value);
+        expect(differences(of(...given), of(...held))).toEqual(
+          expected.map(([index]) => `msrs.0x${index.toString(16)}`),
+        );
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -3,6 +3,7 @@
 import type { VmState as _vcpud_v1_VmState, VmState__Output as _vcpud_v1_VmState__Output } from '../../vcpud/v1/VmState.js';
 import type { MemoryPages as _vcpud_v1_MemoryPages, MemoryPages__Output as _vcpud_v1_MemoryPages__Output } from '../../vcpud/v1/MemoryPages.js';
 import type { MemoryPatches as _vcpud_v1_MemoryPatches, MemoryPatches__Output as _vcpud_v1_MemoryPatches__Output } from '../../vcpud/v1/MemoryPatches.js';
+import type { NestedState as _vcpud_v1_NestedState, NestedState__Output as _vcpud_v1_NestedState__Output } from '../../vcpud/v1/NestedState.js';
 
 /**
  * The state, and the guest goes on.
@@ -28,6 +29,10 @@ export interface ReceiveVmCommit {
    * What changed within pages that were sent before.
    */
   'patches'?: (_vcpud_v1_MemoryPatches | null);
+  /**
+   * In a rehearsal: a nested state of the guest, as it was a moment ago. Examined and compared as a commit's is, and not set.
+   */
+  'nestedExample'?: (_vcpud_v1_NestedState | null);
 }
 
 /**
@@ -54,4 +59,8 @@ export interface ReceiveVmCommit__Output {
    * What changed within pages that were sent before.
    */
   'patches': (_vcpud_v1_MemoryPatches__Output | null);
+  /**
+   * In a rehearsal: a nested state of the guest, as it was a moment ago. Examined and compared as a commit's is, and not set.
+   */
+  'nestedExample': (_vcpud_v1_NestedState__Output | null);
 }
