@@ -17,7 +17,7 @@ from vcpud.v1 import host_pb2, memory_pb2, migration_pb2, vm_pb2
 from vcpud.v1 import host_pb2_grpc, memory_pb2_grpc, migration_pb2_grpc, vm_pb2_grpc
 
 PAGE_BYTES, MOST_ROUNDS = 4096, 30
-FIXED_MS, FEW_PAGES = 20, 64  # what a switch costs beside pages; so few cost less than what is uncertain
+FIXED_MS, FEW_PAGES = 20, 64  # what a switch costs beside pages; a round of so few says little of the rate
 ABANDON, RUN_HERE = migration_pb2.MIGRATION_OUTCOME_ABANDON, migration_pb2.MIGRATION_OUTCOME_RUN_HERE
 
 
@@ -50,7 +50,8 @@ class Rounds:
     """When to switch: the rule of lib/migration/pre-copy.ts."""
 
     def __init__(self, args):
-        self.most_ms, self.count, self.rate, self.best, self.stuck = args.max_blackout, 0, 1.0, float("inf"), 0
+        self.most_ms, self.count, self.rate, self.stuck = args.max_blackout, 0, 1.0, 0
+        self.best = self.last = float("inf")
 
     def enough(self, sent_bytes, ms, dirty):
         """Whether to switch after a round that left so many dirty pages. Raises NotMoved where rounds don't help."""
@@ -60,8 +61,10 @@ class Rounds:
         blackout = FIXED_MS + dirty * PAGE_BYTES / self.rate
         print(f"round {self.count}: {sent_bytes} bytes in {ms:.0f} ms, {dirty} pages left, blackout {blackout:.0f} ms")
         self.best, self.stuck = (dirty, 0) if dirty < 0.9 * self.best else (self.best, self.stuck + 1)
+        shrinks = dirty * 2 < self.last and self.count < MOST_ROUNDS
+        self.last = dirty
         if blackout <= self.most_ms:
-            return self.count > 1 or dirty <= FEW_PAGES
+            return blackout <= 2 * FIXED_MS or not shrinks
         if self.stuck >= 4 or self.count >= MOST_ROUNDS:
             raise NotMoved(f"the guest writes too fast: a blackout of {blackout:.0f} ms after {self.count} rounds")
 

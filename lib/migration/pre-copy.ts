@@ -32,7 +32,9 @@ export const FIXED_MS = 20;
 export const PROGRESS = 0.9;
 /** So many rounds without progress, and the guest writes faster than the line sends. */
 export const MOST_ROUNDS_WITHOUT_PROGRESS = 4;
-/** Fewer pages than this cost less than what is uncertain in a prediction. */
+/** A switch that is predicted to be shorter needs no further round: pages would be the smaller part of it. */
+export const WORTH_A_ROUND_MS = 2 * FIXED_MS;
+/** A round of fewer pages says little of the rate. */
 export const FEW_PAGES = 64;
 
 /** The rate of the fastest round that sent enough to tell, bytes a millisecond. */
@@ -61,8 +63,8 @@ export function decide(rounds: readonly Round[], limits: Limits): Decision {
   const last = rounds.at(-1);
   if (last === undefined) return { kind: 'round', predictedMs };
   if (predictedMs <= limits.maxBlackoutMs) {
-    // One more round is cheap where it can still make the switch much shorter.
-    return last.dirtyPages > FEW_PAGES && stillShrinks(rounds, limits)
+    // One more round is worth its time where it can still make the switch much shorter.
+    return predictedMs > WORTH_A_ROUND_MS && stillShrinks(rounds, limits)
       ? { kind: 'round', predictedMs }
       : { kind: 'switch', predictedMs };
   }

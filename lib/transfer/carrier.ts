@@ -17,6 +17,9 @@ export interface Sent {
   readonly bytes: number;
 }
 
+/** The most that a message names of memory that the destination reads: at one go, which takes it some milliseconds. */
+export const MOST_NAMED_BYTES = 16 * 1024 * 1024;
+
 export const NOTHING_SENT: Sent = { pages: 0, zeroPages: 0, bytes: 0 };
 
 /** What of a commit, or of its rehearsal, is memory. */

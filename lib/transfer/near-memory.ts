@@ -4,12 +4,18 @@
 import type { MemoryPages } from '../../protos/gen/vcpud/v1/MemoryPages.js';
 import { PAGE_BYTES } from '../api/zero-pages.js';
 import { type GuestMemory, stretchOfPages } from '../vm/guest-memory.js';
-import { type Carrier, type CommitMemory, type Link, NOTHING_SENT, type Sent, wire } from './carrier.js';
+import {
+  type Carrier,
+  type CommitMemory,
+  type Link,
+  MOST_NAMED_BYTES,
+  NOTHING_SENT,
+  type Sent,
+  wire,
+} from './carrier.js';
 import type { PageRange } from './page-messages.js';
 import { REHEARSED_PAGES } from './rehearsals.js';
 
-/** The most that a message names: what the destination then reads at one go, which takes it some milliseconds. */
-const MOST_BYTES = 16 * 1024 * 1024;
 /** The most runs that a message names, 10 bytes each at most. */
 const MOST_RUNS = 8192;
 
@@ -49,7 +55,7 @@ function* namedPages(
   for (const { gpa, bytes } of ranges) {
     for (let done = 0; done < bytes; ) {
       const start = gpa + BigInt(done);
-      const room = Math.min(bytes - done, MOST_BYTES - pages * PAGE_BYTES);
+      const room = Math.min(bytes - done, MOST_NAMED_BYTES - pages * PAGE_BYTES);
       if (skipZeroes) {
         const view = memory.view(start, room);
         const { end, zero } = stretchOfPages(view, 0, view.length);
@@ -59,7 +65,7 @@ function* namedPages(
         add(start, room / PAGE_BYTES, false);
         done += room;
       }
-      if (pages * PAGE_BYTES === MOST_BYTES || firstPages.length === MOST_RUNS) yield finish();
+      if (pages * PAGE_BYTES === MOST_NAMED_BYTES || firstPages.length === MOST_RUNS) yield finish();
     }
   }
   if (pages > 0) yield finish();

@@ -10,6 +10,7 @@ import { goFirst } from '../os/priority.js';
 import { collectAfter } from '../os/v8-heap.js';
 import type { MemoryPlace } from '../vm/guest-memory.js';
 import type { Vm, VmSnapshot } from '../vm/vm.js';
+import { MOST_NAMED_BYTES } from './carrier.js';
 import { hashMemory } from './memory-hash.js';
 import { PageSet } from './page-set.js';
 import { requireChecksum, writePatches } from './patches.js';
@@ -78,8 +79,13 @@ export class VmReceiver {
         field: 'pages.in_source',
       });
     }
-    const pages = inSource ? 0 : pageCounts.reduce((sum, count) => sum + count, 0);
-    if (firstPages.length !== pageCounts.length || pages * PAGE_BYTES !== data.length) {
+    const bytesOfRuns = pageCounts.reduce((sum, count) => sum + count, 0) * PAGE_BYTES;
+    if (inSource && bytesOfRuns > MOST_NAMED_BYTES) {
+      throw VcpudError.of('PAGES_MALFORMED', `a message names at most ${MOST_NAMED_BYTES} bytes of memory`, {
+        field: 'pages.page_counts',
+      });
+    }
+    if (firstPages.length !== pageCounts.length || (inSource ? 0 : bytesOfRuns) !== data.length) {
       throw VcpudError.of('PAGES_MALFORMED', 'the runs of pages and their data do not fit together', {
         field: 'pages.data',
       });

@@ -44,7 +44,7 @@ export interface RoundProgress extends Sent {
 }
 
 const rehearsals = new Rehearsals();
-/** For so long after a rehearsal a round that ends needs no other. The destination waits longer: COMMIT_FOLLOWS_MS. */
+/** For so long after a rehearsal with memory in it a round that ends needs no other. The destination waits longer: COMMIT_FOLLOWS_MS. */
 const STAYS_REHEARSED_MS = 1000;
 const PROGRESS_MS = 500;
 /** How long a sender that is ahead of its bandwidth sleeps before it looks whether anybody is still there, ms. */
@@ -93,16 +93,16 @@ export class VmSender {
     if (ready.readsSource) this.carrier = new NearMemory(memory, this.link, () => this.expect('pagesRead'));
     // What is done with a state in the switch has then been done before, here and there; see Vm.rehearseArrival.
     for (let left = Math.max(ready.rehearsals, rehearsals.next()); left > 0; left -= 1) await this.rehearse();
-    this.rehearsedAt = Number.NEGATIVE_INFINITY; // without memory
     return ready.readsSource;
   }
 
   private async rehearse(): Promise<void> {
-    this.rehearsedAt = performance.now();
     const state = vmState(this.vm.powerOnSnapshot());
     const example = await this.vm.nestedExample();
     const nestedExample = example === undefined ? null : nestedState(example);
-    await this.link.send(wire({ rehearsal: { state, nestedExample, ...this.carrier.rehearsal() } }));
+    const memory = this.carrier.rehearsal();
+    if (memory !== null) this.rehearsedAt = performance.now();
+    await this.link.send(wire({ rehearsal: { state, nestedExample, ...memory } }));
     await this.expect('rehearsed');
   }
 

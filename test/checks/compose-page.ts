@@ -1,7 +1,13 @@
 // docs/compose-a-migration.md: what stands in tables comes from those that vcpud and the reference orchestrator walk.
 
 import { LIVE_PHASES } from '../../lib/migration/live.js';
-import { FEW_PAGES, FIXED_MS, MOST_ROUNDS_WITHOUT_PROGRESS, PROGRESS } from '../../lib/migration/pre-copy.js';
+import {
+  FEW_PAGES,
+  FIXED_MS,
+  MOST_ROUNDS_WITHOUT_PROGRESS,
+  PROGRESS,
+  WORTH_A_ROUND_MS,
+} from '../../lib/migration/pre-copy.js';
 import { plan, type Seen } from '../../lib/migration/resolve.js';
 import { MIGRATION_PHASES, type MigrationPhase } from '../../lib/vm/migration.js';
 
@@ -369,8 +375,8 @@ After each round the source says how many pages are dirty again. The rule of \`l
 
 - rate: the fastest round's bytes by its time, of rounds with more than ${FEW_PAGES} pages where there are such;
 - predicted blackout: ${FIXED_MS} ms and the time that the dirty pages take at that rate;
-- **switch** where that is within the limit, but not after a round that left more than ${FEW_PAGES} pages and was the first, or
-  left less than half of what it found: one more is short, and makes the switch shorter;
+- **switch** where that is within the limit, but not where it is more than ${WORTH_A_ROUND_MS} ms after a round that was the
+  first, or left less than half of what it found: one more is short, and makes the switch shorter;
 - **give up** after ${MOST_ROUNDS_WITHOUT_PROGRESS} rounds in a row that did not leave ${Math.round((1 - PROGRESS) * 100)} % less than the best before them, or after as many rounds
   as were allowed: the guest writes as fast as its memory is sent. Also where the limit is under ${FIXED_MS} ms, which nothing
   is predicted to be;
@@ -442,7 +448,8 @@ other, message by message: each side waits for the other then, and the orchestra
 ${table(['part', 'what', 'grows with'], BLACKOUT)}
 
 What of a switch can be done before it, the two vcpuds do before it, while the guest runs. The destination rehearses: it is
-given a new vCPU's state, sets it, reads it back, after the first round and whenever a second has passed since. Both collect their heaps after a round that moved much, so
+given a new vCPU's state, sets it, reads it back, and examines a nested state of the guest's, after the first round and
+whenever a second has passed since. Both collect their heaps after a round that moved much, so
 that V8 does not begin to in the switch. And for the switch itself their main threads go before all others (see
 [deploy.md](deploy.md)). An orchestrator has nothing to do for that; waiting long between the last round and the switch undoes
 some of it.

@@ -12,6 +12,7 @@ import {
   predictBlackout,
   type Round,
   sendRate,
+  WORTH_A_ROUND_MS,
 } from '../../../lib/migration/pre-copy.js';
 
 const PAGE_BYTES = 4096;
@@ -25,6 +26,9 @@ const round = (change: Partial<Round>): Round => ({
   dirtyPages: 0,
   ...change,
 });
+
+/** How many pages such a round sends in that time. */
+const pagesIn = (ms: number): number => (sendRate([round({})]) * ms) / PAGE_BYTES;
 
 /** A guest of so many pages that dirties some of its working set; rounds are led until there is a decision to end them. */
 function lead(
@@ -109,8 +113,9 @@ describe('a decision', () => {
   });
 
   test('after the first round is one more, unless next to nothing is left', () => {
-    expect(decide([round({ dirtyPages: FEW_PAGES + 1 })], LIMITS).kind).toBe('round');
-    expect(decide([round({ dirtyPages: FEW_PAGES })], LIMITS).kind).toBe('switch');
+    const few = pagesIn(WORTH_A_ROUND_MS - FIXED_MS);
+    expect(decide([round({ dirtyPages: few + 1 })], LIMITS).kind).toBe('round');
+    expect(decide([round({ dirtyPages: few })], LIMITS).kind).toBe('switch');
   });
 
   test('is a switch as soon as that fits', () => {
@@ -122,11 +127,11 @@ describe('a decision', () => {
   });
 
   test('is one more round where the last left less than half of what it found, as long as rounds are allowed', () => {
-    const rounds = (dirtyPages: number) => [round({ dirtyPages: 1000 }), round({ round: 2, dirtyPages })];
-    expect(decide(rounds(499), LIMITS).kind).toBe('round');
-    expect(decide(rounds(500), LIMITS).kind).toBe('switch');
-    expect(decide(rounds(FEW_PAGES), LIMITS).kind).toBe('switch');
-    expect(decide(rounds(499), { ...LIMITS, maxRounds: 2 }).kind).toBe('switch');
+    const rounds = (dirtyPages: number) => [round({ dirtyPages: 10_000 }), round({ round: 2, dirtyPages })];
+    expect(decide(rounds(4999), LIMITS).kind).toBe('round');
+    expect(decide(rounds(5000), LIMITS).kind).toBe('switch');
+    expect(decide(rounds(pagesIn(WORTH_A_ROUND_MS - FIXED_MS)), LIMITS).kind).toBe('switch');
+    expect(decide(rounds(4999), { ...LIMITS, maxRounds: 2 }).kind).toBe('switch');
   });
 
   test('at the last round is to give up, with what is missing in words', () => {

@@ -17,6 +17,7 @@ import { errorInfoOf } from '../../../lib/api/error-details.js';
 import { type ModelVendor, modelDriver } from '../../../lib/kvm/model/model-driver.js';
 import { type LiveOptions, migrateLive } from '../../../lib/migration/live.js';
 import { InDoubt, resolveMigration } from '../../../lib/migration/resolve.js';
+import { showMemory } from '../../../lib/transfer/source-memory.js';
 import type { ReceiveVmRequest } from '../../../protos/gen/vcpud/v1/ReceiveVmRequest.js';
 import type { SendVmRequest } from '../../../protos/gen/vcpud/v1/SendVmRequest.js';
 import type { SendVmResponse__Output } from '../../../protos/gen/vcpud/v1/SendVmResponse.js';
@@ -444,6 +445,36 @@ describe.each(WAYS)('a destination, memory %s,', (way) => {
     } finally {
       vi.useRealTimers();
     }
+    await expect.poll(() => names(to)).toEqual([]);
+  });
+
+  test.each([
+    ['of memory that was not shown', false, 1, 'pages.in_source'],
+    ['of more than 16 MiB', true, 4097, 'pages.page_counts'],
+  ])('reads no pages by name %s', async (_what, shown, count, field) => {
+    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
+    const memoryRegions = [{ gpa: 0, sizeBytes: 32 * MIB }];
+    await from.client.vm.CreateVm({ vmId: 'web', vm: { memoryRegions } });
+    const { token } = await to.client.migration.PrepareVm({
+      vmId: 'web',
+      vm: { memoryRegions },
+      migrationId: ID,
+    });
+    const memory = shown ? showMemory(from.server.vms.get('web').memory, token) : null;
+    const link = to.client.receiveVm();
+    await link.send(requestSerialize({ begin: { name: NAME, migrationId: ID, token, memory } }));
+    expect((await link.next()).ready?.readsSource).toBe(shown);
+    const pages = (pageCount: number) => ({ firstPages: [0], pageCounts: [pageCount], inSource: true });
+    if (shown) {
+      await link.send(requestSerialize({ pages: pages(4096) }));
+      expect((await link.next()).pagesRead).toBeTruthy();
+    }
+    await link.send(requestSerialize({ pages: pages(count) }));
+    const info = await link.next().then(
+      () => undefined,
+      (error: ServiceError) => errorInfoOf(error),
+    );
+    expect(info).toMatchObject({ reason: 'PAGES_MALFORMED', fieldViolations: [{ field }] });
     await expect.poll(() => names(to)).toEqual([]);
   });
 

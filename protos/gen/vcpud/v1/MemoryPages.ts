@@ -30,7 +30,7 @@ export interface MemoryPages {
    */
   'data'?: (Buffer | Uint8Array | string);
   /**
-   * The destination reads what the runs hold from the source's memory; there is no data. Answered by pages_read, but in a commit or a
+   * The destination reads what the runs hold, 16 MiB at most, from the source's memory; there is no data. Answered by pages_read, but in a commit or a
    * rehearsal. Only after ReceiveVmReady said that it can.
    */
   'inSource'?: (boolean);
@@ -65,7 +65,7 @@ export interface MemoryPages__Output {
    */
   'data': (Buffer);
   /**
-   * The destination reads what the runs hold from the source's memory; there is no data. Answered by pages_read, but in a commit or a
+   * The destination reads what the runs hold, 16 MiB at most, from the source's memory; there is no data. Answered by pages_read, but in a commit or a
    * rehearsal. Only after ReceiveVmReady said that it can.
    */
   'inSource': (boolean);
