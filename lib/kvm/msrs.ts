@@ -2,7 +2,7 @@
 // and say how many went before it.
 
 import { KernelError } from '../os/kernel-error.js';
-import { KVM, SIZE } from './abi.js';
+import { KVM, MSR, SIZE } from './abi.js';
 import type { IoctlPort } from './port.js';
 
 /** An MSR's value as KVM has it: a row of struct kvm_msr_entry. */
@@ -10,6 +10,9 @@ export interface MsrRow {
   readonly index: number;
   readonly value: bigint;
 }
+
+/** IA32_VMX_*: what VMX can do. */
+export const isVmxCapability = (index: number): boolean => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST;
 
 /** KVM_GET_MSR_INDEX_LIST or KVM_GET_MSR_FEATURE_INDEX_LIST on /dev/kvm. */
 export function getMsrIndices(kvm: IoctlPort, request: number): number[] {

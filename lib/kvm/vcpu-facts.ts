@@ -6,7 +6,7 @@ import { FLAG, FORMAT, HEADER, VMCS12 } from '../nested/layout.js';
 import { hasFlag, type Need, type ReadGuest, type VcpuFacts } from '../nested/rule.js';
 import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from './abi.js';
 import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
-import { type MsrRow, msrRows } from './msrs.js';
+import { isVmxCapability, type MsrRow, msrRows } from './msrs.js';
 import { lastBranchRecords, reservedBits } from './reserved-bits.js';
 
 const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
@@ -63,8 +63,6 @@ export function cpuidFacts(cpuid: Buffer): CpuidFacts {
     enlightenedVmcs: false, // vcpud never enables KVM_CAP_HYPERV_ENLIGHTENED_VMCS
   };
 }
-
-const isVmxCapability = (index: number): boolean => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST;
 
 /** Whether factsOf looks at the MSR. */
 const isAskedFor = (index: number): boolean => index === MSR.IA32_PERF_CAPABILITIES || isVmxCapability(index);

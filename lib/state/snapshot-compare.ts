@@ -55,9 +55,8 @@ function differingMsrs(a: Buffer, b: Buffer, amd: boolean): string[] {
     return bits === undefined ? value : value & bits;
   };
   // Most rows are alike byte for byte, and are not taken apart: this is done while a guest stands still.
-  const blocks = [
-    ...(a.length < b.length ? unlikeBlocks(b, a, BLOCK_BYTES) : unlikeBlocks(a, b, BLOCK_BYTES)),
-  ];
+  const [longer, shorter] = a.length < b.length ? [b, a] : [a, b];
+  const blocks = [...unlikeBlocks(longer, shorter, BLOCK_BYTES)];
   const rows = (table: Buffer) => blocks.flatMap(([from, to]) => msrRows(table.subarray(from, to)));
   const other = new Map(rows(b).map(({ index, value }) => [index, value]));
   return rows(a)

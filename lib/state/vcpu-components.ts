@@ -4,7 +4,7 @@
 
 import { type CapName, EVENTS_LAYOUT, KVM, MSR, SIZE } from '../kvm/abi.js';
 import { getCpuid, setCpuid } from '../kvm/cpuid.js';
-import { msrGroups, readMsrs, writeMsrs } from '../kvm/msrs.js';
+import { isVmxCapability, msrGroups, readMsrs, writeMsrs } from '../kvm/msrs.js';
 import type { IoctlPort } from '../kvm/port.js';
 
 /** The parts, by the names that the API gives them. */
@@ -139,7 +139,7 @@ export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Compo
  */
 function msrGroup(index: number): 'featureControl' | 'vmxCapabilities' | 'tscDeadline' | 'others' {
   if (index === MSR.IA32_FEATURE_CONTROL) return 'featureControl';
-  if (index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST) return 'vmxCapabilities';
+  if (isVmxCapability(index)) return 'vmxCapabilities';
   return index === MSR.IA32_TSC_DEADLINE ? 'tscDeadline' : 'others';
 }
 

@@ -3,9 +3,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import type { CpuVendor } from '../compat/facts.js';
-import { CAP, type CapName, KVM, MSR } from '../kvm/abi.js';
+import { CAP, type CapName, KVM } from '../kvm/abi.js';
 import { getSupportedCpuid, hasSvm, hasVmx, maxPhyAddr, setCpuid, vendorString } from '../kvm/cpuid.js';
-import { getMsrIndices, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
+import { getMsrIndices, isVmxCapability, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
 import { checkExtension, type KvmDriver, type SystemPort, type VmPort } from '../kvm/port.js';
 import { getTscKhz } from '../kvm/tsc.js';
 
@@ -83,8 +83,7 @@ function nestedCapability(capability: number, cpuid: Buffer, vendor: CpuVendor):
 function vmxCapabilityMsrs(kvm: SystemPort, capabilities: ReadonlyMap<CapName, number>): MsrRow[] {
   if ((capabilities.get('GET_MSR_FEATURES') ?? 0) === 0) return [];
   const indices = getMsrIndices(kvm, KVM.GET_MSR_FEATURE_INDEX_LIST);
-  const vmx = indices.filter((index) => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST);
-  return msrRows(readMsrs(kvm, vmx).entries);
+  return msrRows(readMsrs(kvm, indices.filter(isVmxCapability)).entries);
 }
 
 /** Asks the host. Throws KVM_UNAVAILABLE where its KVM can't be used. */

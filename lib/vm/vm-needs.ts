@@ -1,9 +1,8 @@
 // What the vCPUs of a VM ask of a host, read off them: the part of GetVmRequirements that the kernel knows. They must be
 // out of KVM_RUN.
 
-import { MSR } from '../kvm/abi.js';
 import { commonCpuid, getCpuid } from '../kvm/cpuid.js';
-import { MSR_NOT_THERE, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
+import { isVmxCapability, MSR_NOT_THERE, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
 import { getTscKhz } from '../kvm/tsc.js';
 import { COMPONENTS, type KernelVcpu, xsaveBytes } from '../state/vcpu-components.js';
 
@@ -32,8 +31,6 @@ function xcr0Of(vcpu: KernelVcpu): bigint {
   const { xcrs } = COMPONENTS;
   return xcrs.present(vcpu.shape) ? xcrs.get(vcpu).readBigUInt64LE(XCR0_VALUE) : XCR0_AT_RESET;
 }
-
-const isVmxCapability = (index: number): boolean => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST;
 
 function msrsOf({ port, shape }: KernelVcpu, wanted: (index: number) => boolean): MsrRow[] {
   return msrRows(readMsrs(port, shape.msrIndices.filter(wanted)).entries);

@@ -2,6 +2,7 @@
 // of the same guest in the same run.
 
 import type { Writer } from '../guests/linux/linux-guest.js';
+import { WAYS, type Way } from '../harness/memory-way.js';
 import { MovingLinux, type MovingShape } from '../harness/moving-linux.js';
 import { startVcpud } from '../harness/vcpud-process.js';
 import { loadText, measureQemuMigration, qemuRows } from './qemu-migration.js';
@@ -23,10 +24,6 @@ export const migrationOf =
   (memoryMib: number, load: 'idle' | 'writer') =>
   (stage: Stage): Promise<Measurement[]> =>
     migration(stage, { vcpus: 1, memoryMib, writer: load === 'writer' ? WRITER : undefined, shell: false });
-
-/** How memory gets there: read from the source's by the destination, or in messages, as to another host. */
-const WAYS = ['by name', 'streamed'] as const;
-type Way = (typeof WAYS)[number];
 
 /** What QEMU's total time is the time of: its destination has been started before, and its source is ended after. */
 const MEASURED_PHASES: readonly string[] = ['connect', 'pre-copy', 'switch'];
@@ -91,8 +88,7 @@ async function migration(stage: Stage, shape: MovingShape): Promise<Measurement[
 async function moves(stage: Stage, linux: MovingLinux, way: Way): Promise<Moves> {
   const all: Moves = { blackouts: [], totals: [], wholes: [], pages: [], parts: '' };
   for (let run = 1 - WARM_UP; run <= RUNS; run += 1) {
-    const streamed = way === 'streamed';
-    const result = await linux.move({ verifyMemory: false, maxBlackoutMs: MAX_BLACKOUT_MS, streamed });
+    const result = await linux.move({ verifyMemory: false, maxBlackoutMs: MAX_BLACKOUT_MS, way });
     const { blackoutMs, totalMs, phases, switchPages } = result;
     const measured = phases.filter(({ name }) => MEASURED_PHASES.includes(name));
     const total = measured.reduce((sum, { ms }) => sum + ms, 0);

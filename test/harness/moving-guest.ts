@@ -5,6 +5,7 @@ import type { VcpudClient } from '../../lib/api/client.js';
 import { type LiveOptions, type LivePhase, type LiveResult, migrateLive } from '../../lib/migration/live.js';
 import type { Preflight } from '../../lib/migration/preflight.js';
 import { GuestConsole } from '../guests/linux/console.js';
+import { overFor, type Way } from './memory-way.js';
 
 /** A guest that is silent for so long is lost, ms. */
 const SILENCE_MS = 300_000;
@@ -87,8 +88,8 @@ class MovingConsole {
 }
 
 export interface MoveOptions extends Pick<LiveOptions, 'verifyMemory' | 'maxBlackoutMs'> {
-  /** Whether to do as between two hosts, on one. */
-  readonly streamed?: boolean;
+  /** By name where it is not told, as between two vcpuds on one host. */
+  readonly way?: Way;
 }
 
 export interface MoveResult extends LiveResult {
@@ -145,9 +146,9 @@ export abstract class MovingGuest {
   }
 
   /** To the other vcpud. */
-  async move({ streamed = false, ...options }: MoveOptions): Promise<MoveResult> {
+  async move({ way = 'by name', ...options }: MoveOptions): Promise<MoveResult> {
     const { from, to } = this;
-    const destinationEndpoint = streamed ? to.tcpEndpoint : to.endpoint;
+    const destinationEndpoint = overFor(way) === 'tcp' ? to.tcpEndpoint : to.endpoint;
     if (destinationEndpoint === undefined) throw new Error('nothing to stream to');
     let preflight: Preflight | undefined;
     const phases: Array<{ name: LivePhase; ms: number }> = [];

@@ -21,6 +21,7 @@ import { type CallGate, callGate } from '../harness/call-gate.js';
 import { eventually } from '../harness/eventually.js';
 import { type HeldLine, heldLine } from '../harness/held-line.js';
 import { countersWhen } from '../harness/live-guest.js';
+import { overFor, type Way } from '../harness/memory-way.js';
 import { partsOfVms, socketsOf } from '../harness/process-facts.js';
 import { startVcpuctl, type VcpuctlProcess } from '../harness/vcpuctl-process.js';
 import { startVcpud, type VcpudProcess } from '../harness/vcpud-process.js';
@@ -228,11 +229,7 @@ const TABLE: Readonly<Record<Moment, Readonly<Record<Fault, Cell>>>> = {
   },
 };
 
-/**
- * How memory gets there: in messages, as between two hosts, or read by the destination from the source's, as it can on
- * one. By the second way, what has to do with memory is played again.
- */
-type Way = 'streamed' | 'by name';
+/** All is played with memory streamed; what has to do with memory, again by name. */
 const WITH_MEMORY: readonly Moment[] = ['first round', 'later round', 'switch: pages', 'switch: commit'];
 
 // ---- the two hosts, and the guest that is at the source of one row and the next
@@ -342,7 +339,7 @@ interface Ways {
 async function openWays({ source, destination }: Hosts, way: Way): Promise<Ways> {
   const behind = await heldLine(destination.socketPath);
   const link = await callGate(behind.socketPath);
-  const line = await heldLine(link.socketPath, way === 'by name' ? 'unix' : 'tcp');
+  const line = await heldLine(link.socketPath, overFor(way));
   const [toSource, toDestination] = await Promise.all([
     callGate(source.socketPath),
     callGate(destination.socketPath),
@@ -793,15 +790,14 @@ async function expectResume(
 const titled = (rows: readonly Row[]) =>
   rows.map((row): [string, Row] => [`${row.moment}, ${row.fault}: the guest ${row.outcome}`, row]);
 
-test.each(titled(ROWS))('%s', (_title, row) =>
-  breaks(row, row.fault === 'orchestrator killed' ? leadByVcpuctl : leadHere, 'streamed'),
-);
+/** Only a process can be killed. */
+const leaderOf = ({ fault }: Row) => (fault === 'orchestrator killed' ? leadByVcpuctl : leadHere);
+
+test.each(titled(ROWS))('%s', (_title, row) => breaks(row, leaderOf(row), 'streamed'));
 
 const BY_NAME = ROWS.filter(({ moment }) => WITH_MEMORY.includes(moment));
 
-test.each(titled(BY_NAME))('memory by name: %s', (_title, row) =>
-  breaks(row, row.fault === 'orchestrator killed' ? leadByVcpuctl : leadHere, 'by name'),
-);
+test.each(titled(BY_NAME))('memory by name: %s', (_title, row) => breaks(row, leaderOf(row), 'by name'));
 
 const CANCELLED = ROWS.filter(
   ({ moment, fault }) => fault === 'cancelled' && ['first round', 'switch: commit'].includes(moment),

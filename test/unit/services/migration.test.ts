@@ -23,6 +23,7 @@ import type { SendVmRequest } from '../../../protos/gen/vcpud/v1/SendVmRequest.j
 import type { SendVmResponse__Output } from '../../../protos/gen/vcpud/v1/SendVmResponse.js';
 import { type RunningServer, startServer } from '../../../services/server.js';
 import { type HeldLine, heldLine } from '../../harness/held-line.js';
+import { overFor, WAYS, type Way } from '../../harness/memory-way.js';
 import { vcpuctl } from '../cli/fake-io.js';
 
 const NAME = 'vms/web';
@@ -40,10 +41,6 @@ interface Side {
   readonly socketPath: string;
   readonly client: VcpudClient;
 }
-
-/** How memory gets to the destination: it reads the source's itself, as it can on one host, or is sent all of it. */
-const WAYS = ['by name', 'streamed'] as const;
-type Way = (typeof WAYS)[number];
 
 let folder: string;
 let sides: Side[];
@@ -122,7 +119,7 @@ async function stateOf({ client }: Side) {
 const options = (from: Side, to: Side, way: Way = 'by name'): LiveOptions => ({
   source: from.client,
   destination: to.client,
-  destinationEndpoint: way === 'by name' ? to.endpoint : to.tcpEndpoint,
+  destinationEndpoint: overFor(way) === 'tcp' ? to.tcpEndpoint : to.endpoint,
   vmId: 'web',
   verifyMemory: true,
   maxBlackoutMs: 10_000,
@@ -156,7 +153,7 @@ async function started(way: Way, regions = REGIONS): Promise<Started> {
   await web(from, regions);
   const { vm } = await from.client.vm.GetVm({ name: NAME });
   const { token } = await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
-  const line = await heldLine(to.socketPath, way === 'by name' ? 'unix' : 'tcp');
+  const line = await heldLine(to.socketPath, overFor(way));
   lines.push(line);
   const leading = from.client.sendVm();
   await leading.send({ start: { name: NAME, migrationId: ID, destination: line.endpoint, token } });
@@ -326,7 +323,7 @@ describe('who may do what', () => {
   });
 });
 
-describe.each(WAYS)('a source, memory %s,', (way) => {
+describe('a source', () => {
   test('whose guest has gone on elsewhere does not run it again, whatever fails after that', async () => {
     const from = await side('from', 'amd');
     await web(from);
@@ -342,6 +339,31 @@ describe.each(WAYS)('a source, memory %s,', (way) => {
     expect(vm.runState).toBe('PAUSED');
   });
 
+  test('that is ending begins no migration', async () => {
+    const from = await side('from', 'amd');
+    await web(from);
+    const leading = from.client.sendVm();
+    from.server.vms.beginEnding();
+    await leading.send({ start: { name: NAME, migrationId: ID, destination: 'unix:///nowhere.sock' } });
+    expect(await reasonOf(leading.next())).toBe('SHUTTING_DOWN');
+    expect(
+      await reasonOf(
+        from.client.migration.PrepareVm({ vmId: 'other', vm: { memoryRegions: REGIONS }, migrationId: ID }),
+      ),
+    ).toBe('SHUTTING_DOWN');
+  });
+
+  test('that serves without TLS does not speak to another host', async () => {
+    const from = await side('from', 'amd');
+    await web(from);
+    const leading = from.client.sendVm();
+    await leading.send({ start: { name: NAME, migrationId: ID, destination: 'tcp://192.0.2.1:7000' } });
+    expect(await reasonOf(leading.next())).toBe('IDENTITY_REQUIRED');
+    expect(await phaseAt(from)).toBeUndefined();
+  });
+});
+
+describe.each(WAYS)('a source, memory %s,', (way) => {
   test('that is told to switch without a round sends all memory then', async () => {
     const { from, to, leading } = await started(way);
     const before = await memoryOf(from);
@@ -392,43 +414,11 @@ describe.each(WAYS)('a source, memory %s,', (way) => {
     });
     await expect.poll(() => phaseAt(from)).toBeUndefined();
   });
-
-  test('that is ending begins no migration', async () => {
-    const from = await side('from', 'amd');
-    await web(from);
-    const leading = from.client.sendVm();
-    from.server.vms.beginEnding();
-    await leading.send({ start: { name: NAME, migrationId: ID, destination: 'unix:///nowhere.sock' } });
-    expect(await reasonOf(leading.next())).toBe('SHUTTING_DOWN');
-    expect(
-      await reasonOf(
-        from.client.migration.PrepareVm({ vmId: 'other', vm: { memoryRegions: REGIONS }, migrationId: ID }),
-      ),
-    ).toBe('SHUTTING_DOWN');
-  });
-
-  test('that serves without TLS does not speak to another host', async () => {
-    const from = await side('from', 'amd');
-    await web(from);
-    const leading = from.client.sendVm();
-    await leading.send({ start: { name: NAME, migrationId: ID, destination: 'tcp://192.0.2.1:7000' } });
-    expect(await reasonOf(leading.next())).toBe('IDENTITY_REQUIRED');
-    expect(await phaseAt(from)).toBeUndefined();
-  });
 });
 
-describe.each(WAYS)('a destination, memory %s,', (way) => {
-  const { requestSerialize } = api.MigrationService.service.ReceiveVm;
+const { requestSerialize } = api.MigrationService.service.ReceiveVm;
 
-  test('lets nobody in who has the token, while it receives', async () => {
-    const { to, leading, token } = await started(way);
-    const second = to.client.receiveVm();
-    await second.send(requestSerialize({ begin: { name: NAME, migrationId: ID, token } }));
-    expect(await reasonOf(second.next())).toBe('NOT_PREPARED');
-    await leading.send({ round: {} });
-    expect((await leading.next()).roundDone).toBeTruthy();
-  });
-
+describe('a destination', () => {
   test('deletes what has waited a minute for its source', async () => {
     const to = await side('to', 'amd');
     await to.client.vm.ListVms({}); // it is connected
@@ -478,23 +468,6 @@ describe.each(WAYS)('a destination, memory %s,', (way) => {
     await expect.poll(() => names(to)).toEqual([]);
   });
 
-  test('deletes what was not sent whole', async () => {
-    const { to, line } = await started(way);
-    line.cut();
-    await expect.poll(() => names(to)).toEqual([]);
-  });
-
-  test('has a VM that was abandoned no more, and the next of its id is another', async () => {
-    const { to, leading } = await started(way);
-    await resolveAt(to, 'ABANDON');
-    expect(await names(to)).toEqual([]);
-    const shape = { memoryRegions: REGIONS };
-    await to.client.migration.PrepareVm({ vmId: 'web', vm: shape, migrationId: 'move-2' });
-    await leading.send({ round: {} });
-    expect(await reasonOf(leading.next())).toBe('DESTINATION_REFUSED');
-    expect(await phaseAt(to)).toBe('MIGRATION_PHASE_PREPARED');
-  });
-
   test('serves a commit that arrived whole, though its source died of it', async () => {
     const to = await side('to', 'amd');
     const shape = { vcpuCount: 1, memoryRegions: REGIONS };
@@ -526,11 +499,58 @@ describe.each(WAYS)('a destination, memory %s,', (way) => {
   });
 });
 
-/** What may be left behind, how it comes about, and what ends it. */
-describe.each(WAYS)('what a broken migration leaves, memory %s:', (way) => {
-  const resolve = (from: Side, to: Side, destinationIsGone = false) =>
-    resolveMigration({ source: from.client, destination: to.client, vmId: 'web', destinationIsGone });
+describe.each(WAYS)('a destination, memory %s,', (way) => {
+  test('lets nobody in who has the token, while it receives', async () => {
+    const { to, leading, token } = await started(way);
+    const second = to.client.receiveVm();
+    await second.send(requestSerialize({ begin: { name: NAME, migrationId: ID, token } }));
+    expect(await reasonOf(second.next())).toBe('NOT_PREPARED');
+    await leading.send({ round: {} });
+    expect((await leading.next()).roundDone).toBeTruthy();
+  });
 
+  test('deletes what was not sent whole', async () => {
+    const { to, line } = await started(way);
+    line.cut();
+    await expect.poll(() => names(to)).toEqual([]);
+  });
+
+  test('has a VM that was abandoned no more, and the next of its id is another', async () => {
+    const { to, leading } = await started(way);
+    await resolveAt(to, 'ABANDON');
+    expect(await names(to)).toEqual([]);
+    const shape = { memoryRegions: REGIONS };
+    await to.client.migration.PrepareVm({ vmId: 'web', vm: shape, migrationId: 'move-2' });
+    await leading.send({ round: {} });
+    expect(await reasonOf(leading.next())).toBe('DESTINATION_REFUSED');
+    expect(await phaseAt(to)).toBe('MIGRATION_PHASE_PREPARED');
+  });
+});
+
+const resolve = (from: Side, to: Side, destinationIsGone = false) =>
+  resolveMigration({ source: from.client, destination: to.client, vmId: 'web', destinationIsGone });
+
+/** What may be left behind, how it comes about, and what ends it. */
+describe('what a migration leaves that sent nothing', () => {
+  test('nothing: nothing is to be ended', async () => {
+    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
+    expect(await resolve(from, to)).toBe('nothing');
+    await web(from);
+    expect(await resolve(from, to)).toBe('nothing');
+    expect(await names(from)).toEqual([NAME]);
+  });
+
+  test('PREPARED, and a source that never came: undone', async () => {
+    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
+    await web(from);
+    const { vm } = await from.client.vm.GetVm({ name: NAME });
+    await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
+    expect(await resolve(from, to)).toBe('undone');
+    expect([await names(from), await names(to)]).toEqual([[NAME], []]);
+  });
+});
+
+describe.each(WAYS)('what a broken migration leaves, memory %s:', (way) => {
   /** The line is cut while the commit is on its way: the destination never sees it. */
   async function lostThere() {
     const all = await started(way);
@@ -558,23 +578,6 @@ describe.each(WAYS)('what a broken migration leaves, memory %s:', (way) => {
     expect(await reasonOf(leading.next())).toBe('MIGRATION_IN_DOUBT');
     return all;
   }
-
-  test('nothing: nothing is to be ended', async () => {
-    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
-    expect(await resolve(from, to)).toBe('nothing');
-    await web(from);
-    expect(await resolve(from, to)).toBe('nothing');
-    expect(await names(from)).toEqual([NAME]);
-  });
-
-  test('PREPARED, and a source that never came: undone', async () => {
-    const [from, to] = [await side('from', 'amd'), await side('to', 'amd')];
-    await web(from);
-    const { vm } = await from.client.vm.GetVm({ name: NAME });
-    await to.client.migration.PrepareVm({ vmId: 'web', vm, migrationId: ID });
-    expect(await resolve(from, to)).toBe('undone');
-    expect([await names(from), await names(to)]).toEqual([[NAME], []]);
-  });
 
   test('SENDING and RECEIVING: undone', async () => {
     const { from, to, leading } = await started(way);

@@ -1,7 +1,7 @@
 // Memory of another process's VM, read from its file: only where that is one that the token's holder may write, and then
 // exactly what stands there.
 
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -82,6 +82,8 @@ describe('is found', () => {
     ];
     try {
       expect(find(place)).toBe('found');
+      const whole = readFileSync(`/proc/${place.pid}/fd/${place.fd}`);
+      for (const fd of others) writeSync(fd, whole, 0, whole.length, 0);
       for (const fd of others) expect(find({ ...place, fd })).toBeUndefined();
     } finally {
       for (const fd of others) closeSync(fd);
