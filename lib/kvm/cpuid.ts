@@ -3,6 +3,7 @@
 import { KernelError } from '../os/kernel-error.js';
 import { CPUID_ENTRY, KVM, SIZE } from './abi.js';
 import type { IoctlPort } from './port.js';
+import type { SeriesStep } from './steps.js';
 
 const FIRST_TRY_ENTRIES = 128;
 const MOST_ENTRIES = 1024;
@@ -12,9 +13,7 @@ const UNTOUCHED = 0xff;
 /** The entries of a CPUID table: 40 bytes each, no header. */
 function readTable(port: IoctlPort, request: number): Buffer {
   for (let count = FIRST_TRY_ENTRIES; ; count *= 2) {
-    const table = Buffer.alloc(SIZE.cpuidHeader + SIZE.cpuidEntry * count, UNTOUCHED);
-    table.writeUInt32LE(count, 0);
-    table.writeUInt32LE(0, 4);
+    const table = roomFor(count);
     try {
       port.ioctl(request, table);
     } catch (error) {
@@ -24,6 +23,13 @@ function readTable(port: IoctlPort, request: number): Buffer {
     }
     return writtenEntries(table);
   }
+}
+
+function roomFor(count: number): Buffer {
+  const table = Buffer.alloc(SIZE.cpuidHeader + SIZE.cpuidEntry * count, UNTOUCHED);
+  table.writeUInt32LE(count, 0);
+  table.writeUInt32LE(0, 4);
+  return table;
 }
 
 /**
@@ -46,12 +52,27 @@ export const getSupportedCpuid = (kvm: IoctlPort): Buffer => readTable(kvm, KVM.
 /** KVM_GET_CPUID2: what a vCPU has. */
 export const getCpuid = (vcpu: IoctlPort): Buffer => readTable(vcpu, KVM.GET_CPUID2);
 
-/** KVM_SET_CPUID2. A vCPU that has run takes only what it has already. */
-export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
+/** The same as a step: in one ioctl, where there are no more entries than most vCPUs have. */
+export function getCpuidStep(vcpu: IoctlPort): SeriesStep<Buffer> {
+  const table = roomFor(FIRST_TRY_ENTRIES);
+  return {
+    calls: [{ request: KVM.GET_CPUID2, argument: table }],
+    done: () => writtenEntries(table),
+    otherwise: () => getCpuid(vcpu),
+  };
+}
+
+/** struct kvm_cpuid2 with these entries. */
+export function cpuidTable(entries: Buffer): Buffer {
   const table = Buffer.alloc(SIZE.cpuidHeader + entries.length);
   table.writeUInt32LE(entries.length / SIZE.cpuidEntry, 0);
   entries.copy(table, SIZE.cpuidHeader);
-  vcpu.ioctl(KVM.SET_CPUID2, table);
+  return table;
+}
+
+/** KVM_SET_CPUID2. A vCPU that has run takes only what it has already. */
+export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
+  vcpu.ioctl(KVM.SET_CPUID2, cpuidTable(entries));
 }
 
 export type Register = 'eax' | 'ebx' | 'ecx' | 'edx';

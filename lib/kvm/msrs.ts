@@ -3,7 +3,8 @@
 
 import { KernelError } from '../os/kernel-error.js';
 import { KVM, MSR, SIZE } from './abi.js';
-import type { IoctlPort } from './port.js';
+import { type IoctlPort, UnexpectedReturn } from './port.js';
+import type { SeriesStep } from './steps.js';
 
 /** An MSR's value as KVM has it: a row of struct kvm_msr_entry. */
 export interface MsrRow {
@@ -70,6 +71,16 @@ export function readMsrs(
     unreadable.push(refused);
     asked = asked.filter((index) => index !== refused);
   }
+}
+
+/** The same as a step: in one ioctl, where all of them are there. */
+export function readMsrsStep(port: IoctlPort, indices: readonly number[]): SeriesStep<Buffer> {
+  const table = tableOf(indices);
+  return {
+    calls: indices.length === 0 ? [] : [{ request: KVM.GET_MSRS, argument: table, answer: indices.length }],
+    done: () => table.subarray(SIZE.msrsHeader),
+    otherwise: () => readMsrs(port, indices).entries,
+  };
 }
 
 /** One MSR, or undefined where it can't be read. */
@@ -146,18 +157,39 @@ export const MSR_NOT_THERE = 0n;
  * differ in which they have, and nothing is lost with it. Throws MsrRefused for any other.
  */
 export function writeMsrs(port: IoctlPort, entries: Buffer): void {
+  if (entries.length > 0) goOnAfter(port, entries, port.ioctl(KVM.SET_MSRS, msrTable(entries)));
+}
+
+/** The same as a step: in one ioctl, where the kernel takes all of them. */
+export function writeMsrsStep(port: IoctlPort, entries: Buffer): SeriesStep<void> {
+  const count = entries.length / SIZE.msrEntry;
+  return {
+    calls: count === 0 ? [] : [{ request: KVM.SET_MSRS, argument: msrTable(entries), answer: count }],
+    done: () => undefined,
+    otherwise: (failure) => {
+      if (!(failure instanceof UnexpectedReturn)) throw failure;
+      goOnAfter(port, entries, failure.value);
+    },
+  };
+}
+
+/** struct kvm_msrs with these entries. */
+function msrTable(entries: Buffer): Buffer {
+  const table = Buffer.alloc(SIZE.msrsHeader + entries.length);
+  table.writeUInt32LE(entries.length / SIZE.msrEntry, 0);
+  entries.copy(table, SIZE.msrsHeader);
+  return table;
+}
+
+/** Looks at the entry before which the kernel ended, and goes on after it. */
+function goOnAfter(port: IoctlPort, entries: Buffer, taken: number): void {
   const total = entries.length / SIZE.msrEntry;
-  for (let done = 0; done < total; ) {
-    const rest = entries.subarray(done * SIZE.msrEntry);
-    const table = Buffer.alloc(SIZE.msrsHeader + rest.length);
-    table.writeUInt32LE(total - done, 0);
-    rest.copy(table, SIZE.msrsHeader);
-    done += port.ioctl(KVM.SET_MSRS, table);
-    if (done === total) return;
+  for (let done = taken; done < total; ) {
     const index = entries.readUInt32LE(done * SIZE.msrEntry);
     const wanted = entries.readBigUInt64LE(done * SIZE.msrEntry + 8);
     const held = readMsr(port, index);
     if ((held ?? MSR_NOT_THERE) !== wanted) throw new MsrRefused(index, wanted, held);
     done += 1;
+    if (done < total) done += port.ioctl(KVM.SET_MSRS, msrTable(entries.subarray(done * SIZE.msrEntry)));
   }
 }

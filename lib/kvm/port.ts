@@ -1,6 +1,7 @@
 // The narrow waist. Everything above lib/kvm speaks to the system, a VM or a vCPU through these ports alone and
 // doesn't know which driver carries the call: each driver has a folder of its own beside this file.
 
+import { KernelError } from '../os/kernel-error.js';
 import { KVM } from './abi.js';
 
 /** Something that takes KVM ioctls: /dev/kvm, a VM or a vCPU. Calls block for microseconds; KVM_RUN isn't made here. */
@@ -13,6 +14,45 @@ export interface IoctlPort {
   ioctl(request: number, argument: Uint8Array | number): number;
 }
 
+/** One ioctl of several that are done one after the other. */
+export interface Ioctl {
+  readonly request: number;
+  readonly argument: Uint8Array | number;
+  /** What it must answer; undefined for anything but an errno. */
+  readonly answer?: number;
+}
+
+/** What became of several ioctls. */
+export interface SeriesResult {
+  /** Of those that answered as they should, in order. */
+  readonly answers: readonly number[];
+  /** Of the next, which ended the series; undefined where there is none. */
+  readonly failure: KernelError | UnexpectedReturn | undefined;
+}
+
+/** A VM or a vCPU: what takes many ioctls while a guest stands still. */
+export interface SeriesPort extends IoctlPort {
+  /** Does ioctls in order, and ends with the first that fails or answers otherwise than it should. Buffers are as ioctl has them. */
+  ioctls(calls: readonly Ioctl[]): SeriesResult;
+}
+
+/** A series for drivers to which an ioctl is nothing more than a call. */
+export function oneByOne(port: IoctlPort, calls: readonly Ioctl[]): SeriesResult {
+  const answers: number[] = [];
+  for (const { request, argument, answer } of calls) {
+    try {
+      const value = port.ioctl(request, argument);
+      if (answer !== undefined && value !== answer)
+        return { answers, failure: new UnexpectedReturn(value, answer) };
+      answers.push(value);
+    } catch (error) {
+      if (error instanceof KernelError) return { answers, failure: error };
+      throw error;
+    }
+  }
+  return { answers, failure: undefined };
+}
+
 /** /dev/kvm, or what stands for it. */
 export interface SystemPort extends IoctlPort {
   /** KVM_CREATE_VM. */
@@ -20,14 +60,14 @@ export interface SystemPort extends IoctlPort {
   close(): void;
 }
 
-export interface VmPort extends IoctlPort {
+export interface VmPort extends SeriesPort {
   /** KVM_CREATE_VCPU, and kvm_run mapped where guests run. */
   createVcpu(index: number): VcpuPort;
   /** Every vCPU must be closed before. */
   close(): void;
 }
 
-export interface VcpuPort extends IoctlPort {
+export interface VcpuPort extends SeriesPort {
   /** What a thread needs to do KVM_RUN; undefined where the driver runs no guests. */
   readonly run: VcpuRun | undefined;
   /** No thread may be using it, and no view of kvm_run may be touched afterwards. */
@@ -61,17 +101,11 @@ export function checkExtension(port: IoctlPort, capability: number): number {
   return port.ioctl(KVM.CHECK_EXTENSION, capability);
 }
 
-/** Does an ioctl that says no by any value but 0: positive ones too (SET_NESTED_STATE's VM-entry failures). */
-export function ioctlZero(port: IoctlPort, request: number, argument: Uint8Array | number): void {
-  const value = port.ioctl(request, argument);
-  if (value !== 0) throw new UnexpectedReturn(value);
-}
-
-/** An ioctl that should have answered 0 answered something greater. */
+/** An ioctl answered something else than it should, and no errno. */
 export class UnexpectedReturn extends Error {
   readonly value: number;
-  constructor(value: number) {
-    super(`the kernel answered ${value} instead of 0`);
+  constructor(value: number, expected = 0) {
+    super(`the kernel answered ${value} instead of ${expected}`);
     this.name = 'UnexpectedReturn';
     this.value = value;
   }

@@ -37,6 +37,8 @@ const { I32, I64, U64, BigInt: INT64, U8Array, External } = DataType;
 const ioctlWithBuffer = prepare('ioctl', I32, [I32, U64, U8Array]);
 const ioctlWithNumber = prepare('ioctl', I32, [I32, U64, U64]);
 const mmapCall = prepare('mmap', INT64, [I64, U64, I32, I32, I32, I64]);
+const mprotectCall = prepare('mprotect', I32, [I64, U64, I32]);
+const bsearchCall = prepare('bsearch', I64, [I64, I64, U64, U64, I64]);
 const munmapCall = prepare('munmap', I32, [I64, U64]);
 const memfdCreateCall = prepare('memfd_create', I32, [U8Array, I32]);
 const lseekCall = prepare('lseek', I64, [I32, I64, I32]);
@@ -96,6 +98,31 @@ const MAP_SHARED = 1;
 export function mmapShared(fd: number, length: number, offset = 0): number {
   mmapCall.args.splice(0, 6, 0, length, PROT_READ_WRITE, MAP_SHARED, fd, offset);
   return Number(check(mmapCall, -1n));
+}
+
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+
+/** Memory of this process alone, readable and writable, of 0 bytes as yet. Gives the address (below 2^47). */
+export function mmapAnonymous(length: number): number {
+  mmapCall.args.splice(0, 6, 0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+  return Number(check(mmapCall, -1n));
+}
+
+const PROT_READ_EXEC = 5;
+
+/** Makes a mapping one that can be run, and no longer be written. */
+export function makeExecutable(address: number, length: number): void {
+  mprotectCall.args.splice(0, 3, address, length, PROT_READ_EXEC);
+  check(mprotectCall);
+}
+
+/**
+ * Calls the function at an address: int f(void *argument). Of the C library's functions that take one, bsearch calls it
+ * exactly once in a table of one row.
+ */
+export function callFunction(address: number, argument: number): void {
+  bsearchCall.args.splice(0, 5, argument, argument, 1, 1, address);
+  bsearchCall.run();
 }
 
 /** Takes a mapping away. Every view of it must be dropped before: touching one afterwards ends the process. */
@@ -197,6 +224,8 @@ function warmUp(): void {
     () => ioctlNumber(-1, 0, 0),
     () => ioctlErrno(-1, 0),
     () => mmapShared(-1, 4096),
+    () => mmapAnonymous(0),
+    () => makeExecutable(1, 4096),
     () => munmap(1, 4096),
     () => tgkill(-1, 0),
     () => seekData(-1, 0, 0),

@@ -3,7 +3,8 @@
 
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM } from '../kvm/abi.js';
-import { ioctlZero } from '../kvm/port.js';
+import type { Ioctl } from '../kvm/port.js';
+import { doStep, type SeriesStep } from '../kvm/steps.js';
 import { read, viewOf } from '../nested/codec.js';
 import {
   FLAG,
@@ -16,7 +17,7 @@ import {
 } from '../nested/layout.js';
 import { resetNestedState } from '../nested/reset.js';
 import { hasFlag } from '../nested/rule.js';
-import type { KernelVcpu, NestedAccess } from './vcpu-components.js';
+import type { KernelVcpu, NestedSteps } from './vcpu-components.js';
 
 const SIZE_OFFSET = 4;
 
@@ -59,34 +60,26 @@ export function nestedNotSupported(): VcpudError {
   });
 }
 
-// One buffer for each direct call: they are synchronous, and this thread makes one at a time.
-const scratch = new Map<number, Buffer>();
-
-function scratchBuffer(maxBytes: number): Buffer {
-  const bytes = bufferBytes(maxBytes);
-  const known = scratch.get(bytes);
-  if (known !== undefined) return known;
-  const made = Buffer.alloc(bytes);
-  scratch.set(bytes, made);
-  return made;
-}
-
 /** KVM_GET_NESTED_STATE of a vCPU that is out of KVM_RUN. The header always comes, also where it is all there is. */
-export function getNested(vcpu: KernelVcpu): Buffer {
-  const buffer = scratchBuffer(requireNested(vcpu).maxBytes);
+export function getNestedStep(vcpu: KernelVcpu): SeriesStep<Buffer> {
+  const buffer = Buffer.alloc(bufferBytes(requireNested(vcpu).maxBytes));
   prepareGet(buffer);
-  ioctlZero(vcpu.port, KVM.GET_NESTED_STATE, buffer);
-  return takeGot(buffer);
+  return {
+    calls: [{ request: KVM.GET_NESTED_STATE, argument: buffer, answer: 0 }],
+    done: () => takeGot(buffer),
+  };
 }
 
-/** KVM_SET_NESTED_STATE, unchecked; throws KernelError, or UnexpectedReturn where the kernel answers more than 0. */
-function setNested(vcpu: KernelVcpu, bytes: Uint8Array): void {
-  give(vcpu, bytes);
-  if (!hasCurrentVmcsOutOfL2(bytes)) return;
+/** The same at once. */
+export const getNested = (vcpu: KernelVcpu): Buffer => doStep(vcpu.port, getNestedStep(vcpu));
+
+/** KVM_SET_NESTED_STATE, unchecked. Fails with KernelError, or UnexpectedReturn where the kernel answers more than 0. */
+function setNestedStep(vcpu: KernelVcpu, bytes: Uint8Array): SeriesStep<void> {
+  const give: Ioctl = { request: KVM.SET_NESTED_STATE, argument: forKernel(vcpu, bytes), answer: 0 };
   // Where the vCPU had left an L2 since it was last read, KVM copies what is left of that L2 into the VMCS that is now
   // current: once, at the next read (vmx_get_nested_state by need_sync_vmcs02_to_vmcs12_rare, which no set clears).
-  getNested(vcpu);
-  give(vcpu, bytes);
+  const calls = hasCurrentVmcsOutOfL2(bytes) ? [give, ...getNestedStep(vcpu).calls, give] : [give];
+  return { calls, done: () => undefined };
 }
 
 function hasCurrentVmcsOutOfL2(bytes: Uint8Array): boolean {
@@ -99,17 +92,22 @@ function hasCurrentVmcsOutOfL2(bytes: Uint8Array): boolean {
   );
 }
 
-function give(vcpu: KernelVcpu, bytes: Uint8Array): void {
-  const buffer = scratchBuffer(requireNested(vcpu).maxBytes);
-  buffer.fill(0);
+function forKernel(vcpu: KernelVcpu, bytes: Uint8Array): Buffer {
+  const buffer = Buffer.alloc(bufferBytes(requireNested(vcpu).maxBytes));
   // Bytes past what any state of this host can have are not read by its kernel.
   buffer.set(bytes.subarray(0, buffer.length));
-  ioctlZero(vcpu.port, KVM.SET_NESTED_STATE, buffer);
+  return buffer;
 }
 
 /** Out of L2 and out of VMX operation; GIF set. Has no precondition on either vendor. */
-function leaveNested(vcpu: KernelVcpu): void {
-  setNested(vcpu, resetNestedState(requireNested(vcpu).format));
-}
+const leaveNestedStep = (vcpu: KernelVcpu): SeriesStep<void> =>
+  setNestedStep(vcpu, resetNestedState(requireNested(vcpu).format));
 
-export const NESTED_ACCESS: NestedAccess = { leave: leaveNested, set: setNested };
+export const NESTED_STEPS: NestedSteps = { get: getNestedStep, leave: leaveNestedStep, set: setNestedStep };
+
+/** Out of L2 and out of VMX operation, at once. */
+export const leaveNested = (vcpu: KernelVcpu): void => doStep(vcpu.port, leaveNestedStep(vcpu));
+
+/** KVM_SET_NESTED_STATE, unchecked, at once. */
+export const giveNested = (vcpu: KernelVcpu, bytes: Uint8Array): void =>
+  doStep(vcpu.port, setNestedStep(vcpu, bytes));

@@ -14,7 +14,7 @@ import {
   judgeNestedState,
   type RuleViolation,
 } from '../nested/rules.js';
-import { getNested, NESTED_ACCESS, requireNested } from './nested-access.js';
+import { getNested, giveNested, NESTED_STEPS, requireNested } from './nested-access.js';
 import { putBack } from './put-back.js';
 import { nestedRefused } from './refusals.js';
 import { captureVcpu, type KernelVcpu, type StateVcpu, type VcpuSnapshot } from './vcpu-components.js';
@@ -95,13 +95,13 @@ export interface NestedSet {
 /** Throws the error of the rules that a state breaks on the vCPU as it is; changes nothing. It must be out of KVM_RUN. */
 export function checkNestedStateFor(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): void {
   requireNested(vcpu);
-  requireValid(bytes, factsOf(vcpu, captureVcpu(vcpu, getNested)), rules, PATH);
+  requireValid(bytes, factsOf(vcpu, captureVcpu(vcpu, NESTED_STEPS)), rules, PATH);
 }
 
 /** Checks a nested state against the vCPU as it is, and sets it. The vCPU must be out of KVM_RUN. */
 export function setNestedState(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): NestedSet {
   requireNested(vcpu);
-  const former = captureVcpu(vcpu, getNested);
+  const former = captureVcpu(vcpu, NESTED_STEPS);
   requireValid(bytes, factsOf(vcpu, former), rules, PATH);
   return setOrPutBack(vcpu, bytes, former, (cause) => {
     rules.unexplained.count += 1;
@@ -115,7 +115,7 @@ export function setNestedState(vcpu: StateVcpu, bytes: Uint8Array, rules: Nested
  */
 export function setNestedStateUnchecked(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): NestedSet {
   requireNested(vcpu);
-  const former = captureVcpu(vcpu, getNested);
+  const former = captureVcpu(vcpu, NESTED_STEPS);
   const facts = factsOf(vcpu, former);
   const first = checkNestedState(bytes, facts, rules);
   if (first?.field === 'bytes') throw ruleError(first, PATH, []);
@@ -144,7 +144,7 @@ function setOrPutBack(
   refused: (cause: unknown) => VcpudError,
 ): NestedSet {
   try {
-    NESTED_ACCESS.set(vcpu, Buffer.from(bytes));
+    giveNested(vcpu, bytes);
     return requireHeld(vcpu, bytes);
   } catch (error) {
     const holds = putBack(vcpu, former);

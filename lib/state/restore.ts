@@ -4,7 +4,7 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import type { ByteRange } from '../nested/compare.js';
-import { getNested, NESTED_ACCESS, nestedNotSupported } from './nested-access.js';
+import { NESTED_STEPS, nestedNotSupported } from './nested-access.js';
 import { type NestedRules, requireHeld, requireValid } from './nested-set.js';
 import { putBack } from './put-back.js';
 import { nestedRefused, partRefused } from './refusals.js';
@@ -67,7 +67,10 @@ function stepError(error: unknown, path: string): VcpudError {
   return partRefused(fieldOf(step), `${path}.${fieldOf(step)}`, cause);
 }
 
-/** Gives a vCPU that never ran a whole state. After a failure it is of no use: its VM is to be deleted. */
+/**
+ * Gives a vCPU that never ran, and holds what it held when it was new, a whole state. After a failure it is of no use: its VM
+ * is to be deleted.
+ */
 export function restoreFresh(
   vcpu: StateVcpu,
   snapshot: VcpuSnapshot,
@@ -76,7 +79,7 @@ export function restoreFresh(
 ): void {
   requireRestorable(vcpu, snapshot, rules, path);
   try {
-    restoreVcpu(vcpu, snapshot, NESTED_ACCESS, failAtOnce);
+    restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce, 'what it held when it was new');
   } catch (error) {
     throw stepError(error, path);
   }
@@ -93,9 +96,9 @@ export function restoreOrPutBack(
   path = 'state',
 ): ByteRange[] {
   requireRestorable(vcpu, snapshot, rules, path);
-  const former = captureVcpu(vcpu, getNested);
+  const former = captureVcpu(vcpu, NESTED_STEPS);
   try {
-    restoreVcpu(vcpu, snapshot, NESTED_ACCESS, failAtOnce);
+    restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce);
     return snapshot.nested === undefined ? [] : requireHeld(vcpu, snapshot.nested).ignored;
   } catch (error) {
     const holds = putBack(vcpu, former);

@@ -3,9 +3,10 @@
 // kvm_arch_put_registers) and the kernel selftests' (state_test), joined where each knows what the other does not.
 
 import { type CapName, EVENTS_LAYOUT, KVM, MSR, SIZE } from '../kvm/abi.js';
-import { getCpuid, setCpuid } from '../kvm/cpuid.js';
-import { isVmxCapability, msrGroups, readMsrs, writeMsrs } from '../kvm/msrs.js';
-import type { IoctlPort } from '../kvm/port.js';
+import { cpuidTable, getCpuidStep } from '../kvm/cpuid.js';
+import { isVmxCapability, msrGroups, readMsrsStep, writeMsrsStep } from '../kvm/msrs.js';
+import { type SeriesPort, UnexpectedReturn } from '../kvm/port.js';
+import { doStep, doSteps, type SeriesStep, type Step } from '../kvm/steps.js';
 
 /** The parts, by the names that the API gives them. */
 export type ComponentName =
@@ -40,7 +41,7 @@ export interface VcpuShape {
 
 /** A vCPU as the kernel has it. */
 export interface KernelVcpu {
-  readonly port: IoctlPort;
+  readonly port: SeriesPort;
   readonly shape: VcpuShape;
 }
 
@@ -54,11 +55,17 @@ export interface StateVcpu extends KernelVcpu {
 
 const has = (shape: VcpuShape, cap: CapName): boolean => (shape.capabilities.get(cap) ?? 0) > 0;
 
-function read(port: IoctlPort, request: number, bytes: number): Buffer {
+/** One ioctl that fills a buffer. */
+function got(request: number, bytes: number): SeriesStep<Buffer> {
   const buffer = Buffer.alloc(bytes);
-  port.ioctl(request, buffer);
-  return buffer;
+  return { calls: [{ request, argument: buffer }], done: () => buffer };
 }
+
+/** One ioctl that takes a buffer. */
+const given = (request: number, bytes: Buffer): SeriesStep<void> => ({
+  calls: [{ request, argument: bytes }],
+  done: () => undefined,
+});
 
 function u32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
@@ -75,17 +82,16 @@ interface Component {
   present(shape: VcpuShape): boolean;
   /** Its size in bytes; undefined where it varies. */
   size(shape: VcpuShape): number | undefined;
-  get(vcpu: KernelVcpu): Buffer;
-  set(vcpu: KernelVcpu, bytes: Buffer): void;
+  get(vcpu: KernelVcpu): SeriesStep<Buffer>;
+  set(vcpu: KernelVcpu, bytes: Buffer): Step<void>;
 }
 
 function fixed(get: number, set: number, bytes: number, present: (shape: VcpuShape) => boolean): Component {
   return {
     present,
     size: () => bytes,
-    get: ({ port }) => read(port, get, bytes),
-    // The kernel's own copy: it may write into what it is given.
-    set: ({ port }, value) => void port.ioctl(set, Buffer.from(value)),
+    get: () => got(get, bytes),
+    set: (_vcpu, value) => given(set, value),
   };
 }
 
@@ -96,18 +102,31 @@ export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Compo
   cpuid: {
     present: always,
     size: () => undefined,
-    get: ({ port }) => Buffer.from(getCpuid(port)),
-    set: ({ port }, bytes) => setCpuid(port, bytes),
+    get: ({ port }) => getCpuidStep(port),
+    set: (_vcpu, bytes) => given(KVM.SET_CPUID2, cpuidTable(bytes)),
   },
   tscKhz: {
     present: always,
     size: () => 4,
-    get: ({ port, shape }) => u32(has(shape, 'TSC_CONTROL') ? port.ioctl(KVM.GET_TSC_KHZ, 0) : 0),
+    get: ({ shape }) => ({
+      calls: has(shape, 'TSC_CONTROL') ? [{ request: KVM.GET_TSC_KHZ, argument: 0 }] : [],
+      done: ([khz = 0]) => u32(khz),
+    }),
+    // Where it is the wanted rate already, asking is all.
     set: ({ port, shape }, bytes) => {
       const wanted = bytes.readUInt32LE(0);
-      if (wanted !== 0 && has(shape, 'TSC_CONTROL') && port.ioctl(KVM.GET_TSC_KHZ, 0) !== wanted) {
-        port.ioctl(KVM.SET_TSC_KHZ, wanted);
-      }
+      const calls =
+        wanted !== 0 && has(shape, 'TSC_CONTROL')
+          ? [{ request: KVM.GET_TSC_KHZ, argument: 0, answer: wanted }]
+          : [];
+      return {
+        calls,
+        done: () => undefined,
+        otherwise: (failure) => {
+          if (!(failure instanceof UnexpectedReturn)) throw failure;
+          port.ioctl(KVM.SET_TSC_KHZ, wanted);
+        },
+      };
     },
   },
   sregs2: fixed(KVM.GET_SREGS2, KVM.SET_SREGS2, SIZE.sregs2, (shape) => has(shape, 'SREGS2')),
@@ -115,16 +134,15 @@ export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Compo
   xsave: {
     present: always,
     size: xsaveBytes,
-    get: ({ port, shape }) =>
-      read(port, has(shape, 'XSAVE2') ? KVM.GET_XSAVE2 : KVM.GET_XSAVE, xsaveBytes(shape)),
-    set: ({ port }, bytes) => void port.ioctl(KVM.SET_XSAVE, Buffer.from(bytes)),
+    get: ({ shape }) => got(has(shape, 'XSAVE2') ? KVM.GET_XSAVE2 : KVM.GET_XSAVE, xsaveBytes(shape)),
+    set: (_vcpu, bytes) => given(KVM.SET_XSAVE, bytes),
   },
   xcrs: fixed(KVM.GET_XCRS, KVM.SET_XCRS, SIZE.xcrs, (shape) => has(shape, 'XCRS')),
   msrs: {
     present: always,
     size: () => undefined,
-    get: ({ port, shape }) => readMsrs(port, shape.msrIndices).entries,
-    set: ({ port }, bytes) => writeMsrs(port, bytes),
+    get: ({ port, shape }) => readMsrsStep(port, shape.msrIndices),
+    set: ({ port }, bytes) => writeMsrsStep(port, bytes),
   },
   lapic: fixed(KVM.GET_LAPIC, KVM.SET_LAPIC, SIZE.lapic, (shape) => shape.irqchip),
   events: fixed(KVM.GET_VCPU_EVENTS, KVM.SET_VCPU_EVENTS, SIZE.events, always),
@@ -137,7 +155,9 @@ export const COMPONENTS: Readonly<Record<Exclude<ComponentName, 'nested'>, Compo
  * In which of the steps that give MSRs one is given. FEATURE_CONTROL and the VMX capabilities must be there before VMX
  * operation: KVM answers EBUSY to them afterwards (vmx_set_vmx_msr).
  */
-function msrGroup(index: number): 'featureControl' | 'vmxCapabilities' | 'tscDeadline' | 'others' {
+type MsrGroup = 'featureControl' | 'vmxCapabilities' | 'tscDeadline' | 'others';
+
+function msrGroup(index: number): MsrGroup {
   if (index === MSR.IA32_FEATURE_CONTROL) return 'featureControl';
   if (isVmxCapability(index)) return 'vmxCapabilities';
   return index === MSR.IA32_TSC_DEADLINE ? 'tscDeadline' : 'others';
@@ -171,24 +191,36 @@ export type RestoreStep =
   | 'vmxPrerequisites'
   | 'tscDeadline';
 
-/** The order in which a vCPU is given its parts, each with its reason. */
-export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: string]> = [
+/**
+ * The order in which a vCPU is given its parts, each with its reason. Steps that end what it held before are not for one that
+ * holds what it held when it was new: it is out of L2, VMX operation and SMM, and no access of its is half done.
+ */
+export const RESTORE_ORDER: ReadonlyArray<
+  readonly [step: RestoreStep, reason: string, endsFormer?: 'ends the former state']
+> = [
   [
     'pendingAccess',
     'the second half of an IN, OUT or MMIO access that stopped the vCPU is ended: KVM would do it on top of the new state, at the next KVM_RUN',
+    'ends the former state',
   ],
   [
     'vmxPrerequisites',
     'FEATURE_CONTROL first: KVM refuses the VMX capability MSRs and CR4.VMXE=0 in VMX operation, and writing 0 leaves it',
+    'ends the former state',
   ],
-  ['leaveNested', 'so that what follows is L1 state on a vCPU out of L2, whatever it held before'],
+  [
+    'leaveNested',
+    'so that what follows is L1 state on a vCPU out of L2, whatever it held before',
+    'ends the former state',
+  ],
   [
     'leaveSmm',
     'before sregs: KVM refuses CR4.VMXE to a vCPU in SMM (vmx_is_valid_cr4), which it is of what it held before',
+    'ends the former state',
   ],
   ['cpuid', 'decides which bits of everything below are legal'],
   ['tscKhz', 'before the TSC itself, whose scale it is'],
-  ['vmxPrerequisites', 'again, now out of VMX operation: VMX capability MSRs are EBUSY from VMXON on'],
+  ['vmxPrerequisites', 'all, now out of VMX operation: VMX capability MSRs are EBUSY from VMXON on'],
   [
     'sregs2',
     'before nested: EFER.SVME must be set there, CR0 and CR4 are checked there; APIC base before lapic',
@@ -215,16 +247,25 @@ export const RESTORE_ORDER: ReadonlyArray<readonly [step: RestoreStep, reason: s
   ['tscDeadline', 'after lapic and TSC: it arms a timer that the LAPIC mode and the TSC give a meaning'],
 ];
 
+/** One part alone. */
+export const readPart = (vcpu: KernelVcpu, name: Exclude<ComponentName, 'nested'>): Buffer =>
+  doStep(vcpu.port, COMPONENTS[name].get(vcpu));
+
+export const givePart = (vcpu: KernelVcpu, name: Exclude<ComponentName, 'nested'>, bytes: Buffer): void =>
+  doStep(vcpu.port, COMPONENTS[name].set(vcpu, bytes));
+
 /** Takes every part, in CAPTURE_ORDER. The vCPU must be out of KVM_RUN, with pending I/O completed. */
-export function captureVcpu(vcpu: KernelVcpu, getNested: (vcpu: KernelVcpu) => Buffer): VcpuSnapshot {
+export function captureVcpu(vcpu: KernelVcpu, nested: NestedSteps): VcpuSnapshot {
+  const { shape } = vcpu;
+  const parts = CAPTURE_ORDER.map(([name]) => name).filter((name) =>
+    name === 'nested' ? shape.nested !== undefined : COMPONENTS[name].present(shape),
+  );
+  const steps = parts.map((name) => (name === 'nested' ? nested.get(vcpu) : COMPONENTS[name].get(vcpu)));
   const snapshot: Partial<Record<ComponentName, Buffer>> = {};
-  for (const [name] of CAPTURE_ORDER) {
-    if (name === 'nested') {
-      if (vcpu.shape.nested !== undefined) snapshot.nested = getNested(vcpu);
-    } else if (COMPONENTS[name].present(vcpu.shape)) {
-      snapshot[name] = COMPONENTS[name].get(vcpu);
-    }
-  }
+  doSteps(vcpu.port, steps, (outcome, at) => {
+    if ('error' in outcome) throw outcome.error;
+    snapshot[parts[at] as ComponentName] = outcome.value;
+  });
   return snapshot;
 }
 
@@ -238,71 +279,82 @@ export class RestoreFailed extends Error {
   }
 }
 
-/** The two ways in which this floor touches nested state. */
-export interface NestedAccess {
+/** The ways in which this floor touches nested state. */
+export interface NestedSteps {
+  /** GET_NESTED_STATE. */
+  get(vcpu: KernelVcpu): SeriesStep<Buffer>;
   /** Puts the vCPU out of L2 and out of VMX operation. */
-  leave(vcpu: KernelVcpu): void;
-  /** SET_NESTED_STATE; throws unless the kernel answers 0. */
-  set(vcpu: KernelVcpu, bytes: Buffer): void;
+  leave(vcpu: KernelVcpu): SeriesStep<void>;
+  /** SET_NESTED_STATE; fails unless the kernel answers 0. */
+  set(vcpu: KernelVcpu, bytes: Buffer): SeriesStep<void>;
 }
 
 /**
  * Gives every part that the snapshot has, in RESTORE_ORDER. A step that fails is told to onFailure, which throws to stop
- * (failAtOnce) or notes it and lets the others go on (the way back: as much as can be is given).
+ * (failAtOnce) or notes it and lets the others go on (the way back: as much as can be is given). `holds`: what the vCPU
+ * holds as yet.
  */
 export function restoreVcpu(
   vcpu: StateVcpu,
   snapshot: VcpuSnapshot,
-  nested: NestedAccess,
+  nested: NestedSteps,
   onFailure: (failure: RestoreFailed) => void,
+  holds: 'anything' | 'what it held when it was new' = 'anything',
 ): void {
-  const { msrs = Buffer.alloc(0) } = snapshot;
-  const msrsOf = msrGroups(msrs, msrGroup);
-  let prerequisitesTried = false;
-  for (const [step] of RESTORE_ORDER) {
-    try {
-      switch (step) {
-        case 'pendingAccess':
-          vcpu.dropPendingAccess();
-          break;
-        case 'leaveNested':
-          if (vcpu.shape.nested !== undefined) nested.leave(vcpu);
-          break;
-        case 'leaveSmm':
-          leaveSmm(vcpu);
-          break;
-        case 'vmxPrerequisites':
-          // The first time only FEATURE_CONTROL: the capability MSRs would be refused in VMX operation.
-          writeMsrs(vcpu.port, msrsOf('featureControl'));
-          if (prerequisitesTried) writeMsrs(vcpu.port, msrsOf('vmxCapabilities'));
-          prerequisitesTried = true;
-          break;
-        case 'msrs':
-          writeMsrs(vcpu.port, msrsOf('others'));
-          break;
-        case 'tscDeadline':
-          writeMsrs(vcpu.port, msrsOf('tscDeadline'));
-          break;
-        case 'nested':
-          if (snapshot.nested !== undefined) nested.set(vcpu, snapshot.nested);
-          break;
-        default: {
-          const bytes = snapshot[step];
-          if (bytes !== undefined) COMPONENTS[step].set(vcpu, bytes);
-        }
-      }
-    } catch (error) {
-      onFailure(new RestoreFailed(step, error));
+  const rows = RESTORE_ORDER.filter(([, , endsFormer]) => endsFormer === undefined || holds === 'anything');
+  const msrsOf = msrGroups(snapshot.msrs ?? Buffer.alloc(0), msrGroup);
+  const steps = rows.map(([step, , endsFormer]) =>
+    restoreStep(vcpu, snapshot, nested, step, endsFormer, msrsOf),
+  );
+  doSteps(vcpu.port, steps, (outcome, at) => {
+    if ('error' in outcome)
+      onFailure(new RestoreFailed((rows[at] as (typeof rows)[number])[0], outcome.error));
+  });
+}
+
+const NOTHING: SeriesStep<void> = { calls: [], done: () => undefined };
+
+function restoreStep(
+  vcpu: StateVcpu,
+  snapshot: VcpuSnapshot,
+  nested: NestedSteps,
+  step: RestoreStep,
+  endsFormer: 'ends the former state' | undefined,
+  msrsOf: (group: MsrGroup) => Buffer,
+): Step<void> {
+  const { port, shape } = vcpu;
+  switch (step) {
+    case 'pendingAccess':
+      return { directly: () => vcpu.dropPendingAccess() };
+    case 'leaveNested':
+      return shape.nested === undefined ? NOTHING : nested.leave(vcpu);
+    case 'leaveSmm':
+      return { directly: () => leaveSmm(vcpu) };
+    case 'vmxPrerequisites': {
+      // The first time only FEATURE_CONTROL: the capability MSRs would be refused in VMX operation.
+      const groups: MsrGroup[] =
+        endsFormer === undefined ? ['featureControl', 'vmxCapabilities'] : ['featureControl'];
+      return writeMsrsStep(port, Buffer.concat(groups.map(msrsOf)));
+    }
+    case 'msrs':
+      return writeMsrsStep(port, msrsOf('others'));
+    case 'tscDeadline':
+      return writeMsrsStep(port, msrsOf('tscDeadline'));
+    case 'nested':
+      return snapshot.nested === undefined ? NOTHING : nested.set(vcpu, snapshot.nested);
+    default: {
+      const bytes = snapshot[step];
+      return bytes === undefined ? NOTHING : COMPONENTS[step].set(vcpu, bytes);
     }
   }
 }
 
 /** Out of SMM, with all other events as they are; a vCPU that isn't in it is left alone. */
 function leaveSmm(vcpu: KernelVcpu): void {
-  const events = COMPONENTS.events.get(vcpu);
+  const events = readPart(vcpu, 'events');
   if (events[EVENTS_LAYOUT.smm] !== 1) return;
   events.writeUInt8(0, EVENTS_LAYOUT.smm);
-  COMPONENTS.events.set(vcpu, events);
+  givePart(vcpu, 'events', events);
 }
 
 /** Stops at the first step that fails: for a set, whose way back is then taken. */

@@ -1,7 +1,7 @@
 // What a VM holds beside its memory and its vCPUs: the clock, and the in-kernel irqchip and PIT where there are.
 
 import { KVM, SIZE } from '../kvm/abi.js';
-import type { IoctlPort } from '../kvm/port.js';
+import type { Ioctl, SeriesPort } from '../kvm/port.js';
 import { partRefused } from './refusals.js';
 
 export interface DeviceSnapshot {
@@ -24,49 +24,41 @@ const CHIP_IDS = [0, 1, 2] as const;
 /** Sizes in bytes that a device snapshot's parts must have. */
 export const DEVICE_SIZES = { clock: SIZE.clock, irqchip: SIZE.irqchip, pit: SIZE.pit2 } as const;
 
-function read(vm: IoctlPort, request: number, bytes: number): Buffer {
-  const buffer = Buffer.alloc(bytes);
-  vm.ioctl(request, buffer);
-  return buffer;
-}
-
-function readChip(vm: IoctlPort, id: number): Buffer {
-  const chip = Buffer.alloc(SIZE.irqchip);
-  chip.writeUInt32LE(id, 0);
-  vm.ioctl(KVM.GET_IRQCHIP, chip);
-  return chip;
-}
-
 /** Takes what the VM holds; every vCPU must be stopped. */
-export function captureDevices(vm: IoctlPort, shape: DeviceShape): DeviceSnapshot {
-  return {
-    clock: read(vm, KVM.GET_CLOCK, SIZE.clock),
-    irqchips: shape.irqchip ? CHIP_IDS.map((id) => readChip(vm, id)) : [],
-    pit: shape.pit ? read(vm, KVM.GET_PIT2, SIZE.pit2) : undefined,
-  };
+export function captureDevices(vm: SeriesPort, shape: DeviceShape): DeviceSnapshot {
+  const clock = Buffer.alloc(SIZE.clock);
+  const irqchips = (shape.irqchip ? CHIP_IDS : []).map((id) => {
+    const chip = Buffer.alloc(SIZE.irqchip);
+    chip.writeUInt32LE(id, 0);
+    return chip;
+  });
+  const pit = shape.pit ? Buffer.alloc(SIZE.pit2) : undefined;
+  const calls: Ioctl[] = [
+    { request: KVM.GET_CLOCK, argument: clock },
+    ...irqchips.map((argument) => ({ request: KVM.GET_IRQCHIP, argument })),
+    ...(pit === undefined ? [] : [{ request: KVM.GET_PIT2, argument: pit }]),
+  ];
+  const { failure } = vm.ioctls(calls);
+  if (failure !== undefined) throw failure;
+  return { clock, irqchips, pit };
 }
 
 /**
  * Gives the VM what another held. The clock goes on from where it was: flags 0, without the time that passed.
  * Throws KERNEL_REFUSED_STATE with the part.
  */
-export function restoreDevices(vm: IoctlPort, shape: DeviceShape, snapshot: DeviceSnapshot): void {
-  const give = (part: string, request: number, bytes: Buffer) => {
-    try {
-      vm.ioctl(request, bytes);
-    } catch (error) {
-      throw partRefused(part, `state.${part}`, error);
-    }
-  };
+export function restoreDevices(vm: SeriesPort, shape: DeviceShape, snapshot: DeviceSnapshot): void {
   const clock = Buffer.alloc(SIZE.clock);
   snapshot.clock.copy(clock, 0, 0, 8); // the time; flags and the pairs with real time and TSC stay 0
-  give('clock', KVM.SET_CLOCK, clock);
-  if (shape.irqchip) {
-    snapshot.irqchips.forEach((chip, i) => {
-      give(`irqchips[${i}]`, KVM.SET_IRQCHIP, Buffer.from(chip));
-    });
-  }
-  if (shape.pit && snapshot.pit !== undefined) give('pit', KVM.SET_PIT2, Buffer.from(snapshot.pit));
+  const given: Array<readonly [part: string, request: number, bytes: Buffer]> = [
+    ['clock', KVM.SET_CLOCK, clock],
+  ];
+  if (shape.irqchip)
+    given.push(...snapshot.irqchips.map((chip, i) => [`irqchips[${i}]`, KVM.SET_IRQCHIP, chip] as const));
+  if (shape.pit && snapshot.pit !== undefined) given.push(['pit', KVM.SET_PIT2, snapshot.pit]);
+  const { answers, failure } = vm.ioctls(given.map(([, request, argument]) => ({ request, argument })));
+  const [part] = given[answers.length] ?? [];
+  if (failure !== undefined && part !== undefined) throw partRefused(part, `state.${part}`, failure);
 }
 
 /** In which way a snapshot is not of a VM of this shape; nothing where it is. */

@@ -7,9 +7,9 @@ import { msrRows, readMsrs } from '../kvm/msrs.js';
 import type { SystemPort } from '../kvm/port.js';
 import { kernelReservedBits } from '../kvm/reserved-bits.js';
 import { PROBES, REFUSED_BIT_PROBES, VALID_STATE } from '../nested/probes.js';
-import { NESTED_ACCESS } from '../state/nested-access.js';
+import { giveNested, leaveNested } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
-import { COMPONENTS, type KernelVcpu } from '../state/vcpu-components.js';
+import { COMPONENTS, givePart, type KernelVcpu, readPart } from '../state/vcpu-components.js';
 import type { HostProfile } from './host.js';
 
 /** Of a 64-bit register, lowest first. */
@@ -34,18 +34,18 @@ export function probeRules(kvm: SystemPort, host: HostProfile): NestedRules {
         nested: { format, maxBytes },
       },
     };
-    const sregs = COMPONENTS.sregs2.present(vcpu.shape) ? COMPONENTS.sregs2 : COMPONENTS.sregs;
-    const atReset = sregs.get(vcpu);
+    const sregs = COMPONENTS.sregs2.present(vcpu.shape) ? 'sregs2' : 'sregs';
+    const atReset = readPart(vcpu, sregs);
     const prepare = (svme: boolean) => {
-      NESTED_ACCESS.leave(vcpu);
+      leaveNested(vcpu);
       const bytes = Buffer.from(atReset);
       if (svme)
         bytes.writeBigUInt64LE(bytes.readBigUInt64LE(SREGS_LAYOUT.efer) | EFER_SVME, SREGS_LAYOUT.efer);
-      sregs.set(vcpu, bytes);
+      givePart(vcpu, sregs, bytes);
     };
     const accepts = (state: Uint8Array): boolean => {
       try {
-        NESTED_ACCESS.set(vcpu, Buffer.from(state));
+        giveNested(vcpu, state);
         return true;
       } catch {
         return false;

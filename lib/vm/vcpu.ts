@@ -6,7 +6,14 @@ import { KVM, MP_STATE } from '../kvm/abi.js';
 import { forOperatingSystem, setCpuid, withApicId } from '../kvm/cpuid.js';
 import type { IoctlPort, VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { KernelError } from '../os/kernel-error.js';
-import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
+import {
+  bufferBytes,
+  getNested,
+  NESTED_STEPS,
+  nestedNotSupported,
+  prepareGet,
+  takeGot,
+} from '../state/nested-access.js';
 import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
 import type { GuestMemory } from './guest-memory.js';
 import type { HostProfile } from './host.js';
@@ -80,7 +87,7 @@ export class Vcpu implements StateVcpu {
         msrIndices: host.msrIndices,
         nested: format === undefined ? undefined : { format, maxBytes },
       };
-      const powerOn = captureVcpu({ port, shape }, getNested);
+      const powerOn = captureVcpu({ port, shape }, NESTED_STEPS);
       let vcpu: Vcpu | undefined;
       const startRunner = (run: VcpuRun) =>
         VcpuRunner.start(
@@ -145,7 +152,7 @@ export class Vcpu implements StateVcpu {
 
   /** Everything it holds; it must be parked. Without a LAPIC, being halted is vcpud's own knowledge: it travels as mp_state. */
   capture(): VcpuSnapshot {
-    const snapshot = captureVcpu(this, getNested);
+    const snapshot = captureVcpu(this, NESTED_STEPS);
     if (this.ended?.kind !== 'halted') return snapshot;
     const mpState = Buffer.alloc(4);
     mpState.writeUInt32LE(MP_STATE.HALTED);

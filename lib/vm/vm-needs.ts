@@ -4,7 +4,7 @@
 import { commonCpuid, getCpuid } from '../kvm/cpuid.js';
 import { isVmxCapability, MSR_NOT_THERE, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
 import { getTscKhz } from '../kvm/tsc.js';
-import { COMPONENTS, type KernelVcpu, xsaveBytes } from '../state/vcpu-components.js';
+import { COMPONENTS, type KernelVcpu, readPart, xsaveBytes } from '../state/vcpu-components.js';
 
 export interface VcpuNeeds {
   /** One CPUID table of all that differ in APIC id and register-driven bits alone, as the first of them has it. */
@@ -29,7 +29,7 @@ const XCR0_AT_RESET = 1n;
 
 function xcr0Of(vcpu: KernelVcpu): bigint {
   const { xcrs } = COMPONENTS;
-  return xcrs.present(vcpu.shape) ? xcrs.get(vcpu).readBigUInt64LE(XCR0_VALUE) : XCR0_AT_RESET;
+  return xcrs.present(vcpu.shape) ? readPart(vcpu, 'xcrs').readBigUInt64LE(XCR0_VALUE) : XCR0_AT_RESET;
 }
 
 function msrsOf({ port, shape }: KernelVcpu, wanted: (index: number) => boolean): MsrRow[] {

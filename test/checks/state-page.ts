@@ -3,8 +3,11 @@
 import { PHASES } from '../../lib/migration/migrate.js';
 import { CAPTURE_ORDER, RESTORE_ORDER } from '../../lib/state/vcpu-components.js';
 
-const rows = (table: ReadonlyArray<readonly [string, string]>): string =>
-  table.map(([name, reason], i) => `| ${i + 1} | ${name} | ${reason} |`).join('\n');
+const rows = (table: ReadonlyArray<readonly [string, string, string?]>): string =>
+  table
+    .map(([name, reason, mark]) => [name, mark === undefined ? reason : `${reason} *(${mark})*`])
+    .map(([name, reason], i) => `| ${i + 1} | ${name} | ${reason} |`)
+    .join('\n');
 
 export function statePage(): string {
   return `# What a vCPU holds, and in which order it is taken and given
@@ -26,6 +29,8 @@ ${rows(CAPTURE_ORDER)}
 | | step | why there |
 |---|---|---|
 ${rows(RESTORE_ORDER)}
+
+Steps that end the former state are not for a VM that a migration gives its first state: it holds what it held when it was new.
 
 Reset walks the same order with the parts that the vCPU held when it was new, all but cpuid and tscKhz.
 

@@ -7,7 +7,7 @@ import { setCpuid } from '../../lib/kvm/cpuid.js';
 import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import { KernelError } from '../../lib/os/kernel-error.js';
-import { getNested, NESTED_ACCESS } from '../../lib/state/nested-access.js';
+import { giveNested, NESTED_STEPS } from '../../lib/state/nested-access.js';
 import type { NestedRules } from '../../lib/state/nested-set.js';
 import {
   captureVcpu,
@@ -50,11 +50,11 @@ export function createScratchVcpu(): ScratchVcpu {
   return {
     vcpu,
     rules,
-    capture: () => captureVcpu(vcpu, getNested),
-    give: (snapshot) => restoreVcpu(vcpu, snapshot, NESTED_ACCESS, failAtOnce),
+    capture: () => captureVcpu(vcpu, NESTED_STEPS),
+    give: (snapshot) => restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce),
     ask: (nested) => {
       try {
-        NESTED_ACCESS.set(vcpu, Buffer.from(nested));
+        giveNested(vcpu, nested);
         return 'taken';
       } catch (error) {
         if (error instanceof KernelError) return error.code;

@@ -10,7 +10,7 @@ import { getMsrIndices, readMsr } from '../../lib/kvm/msrs.js';
 import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import type { IoctlPort, SystemPort, VmPort } from '../../lib/kvm/port.js';
 import { KernelError } from '../../lib/os/kernel-error.js';
-import { getNested, NESTED_ACCESS } from '../../lib/state/nested-access.js';
+import { NESTED_STEPS } from '../../lib/state/nested-access.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
 import {
   CAPTURE_ORDER,
@@ -104,7 +104,7 @@ function pairOf(shape: Partial<Shape> = {}): readonly [kernel: StateVcpu, model:
   return [kernel, model];
 }
 
-const capture = (vcpu: StateVcpu): VcpuSnapshot => captureVcpu(vcpu, getNested);
+const capture = (vcpu: StateVcpu): VcpuSnapshot => captureVcpu(vcpu, NESTED_STEPS);
 
 /** Names of the parts in which the two vCPUs are unlike, TSCs and other clocks aside. */
 function unlike(kernel: StateVcpu, model: StateVcpu): string[] {
@@ -375,7 +375,7 @@ describe('a vCPU that a guest was caught in', () => {
       const [kernel, model] = pairOf();
       for (const vcpu of [kernel, model]) {
         const whole = { ...capture(vcpu), ...parts };
-        restoreVcpu(vcpu, whole, NESTED_ACCESS, failAtOnce);
+        restoreVcpu(vcpu, whole, NESTED_STEPS, failAtOnce);
       }
       expect([name, unlike(kernel, model)]).toEqual([name, []]);
     }

@@ -3,7 +3,7 @@
 import { REFUSED_EVERYWHERE } from '../../nested/rule.js';
 import { KernelError } from '../../os/kernel-error.js';
 import { KVM, requestName, requestSize, SIZE } from '../abi.js';
-import type { VcpuPort } from '../port.js';
+import { type Ioctl, oneByOne, type SeriesResult, type VcpuPort } from '../port.js';
 import { type CpuidTables, isValidCpuid, updateRuntimeBits } from './cpuid.js';
 import { E2BIG, EINVAL } from './errno.js';
 import { getEvents, getMpState, setEvents, setMpState } from './events.js';
@@ -106,6 +106,10 @@ export class ModelVcpu implements VcpuPort {
       const handler = HANDLERS.get(request);
       return handler === undefined ? EINVAL : handler(this, buffer, number);
     });
+  }
+
+  ioctls(calls: readonly Ioctl[]): SeriesResult {
+    return oneByOne(this, calls);
   }
 
   close(): void {

@@ -11,7 +11,7 @@ import {
   MEMORY_REGION_LAYOUT,
   SIZE,
 } from '../abi.js';
-import type { VcpuPort, VmPort } from '../port.js';
+import { type Ioctl, oneByOne, type SeriesResult, type VcpuPort, type VmPort } from '../port.js';
 import type { CpuidTables } from './cpuid.js';
 import { EEXIST, EINVAL, ENOENT, ENOTTY, ENXIO } from './errno.js';
 import type { ModelHost } from './model-host.js';
@@ -89,6 +89,10 @@ export class ModelVm implements VmPort {
       const handler = HANDLERS.get(request);
       return handler === undefined ? ENOTTY : handler(this, buffer, number);
     });
+  }
+
+  ioctls(calls: readonly Ioctl[]): SeriesResult {
+    return oneByOne(this, calls);
   }
 
   createVcpu(index: number): VcpuPort {

@@ -2,13 +2,23 @@
 // other). Made by native-driver.ts.
 
 import { closeSync } from 'node:fs';
+import { ioctlSeries } from '../../os/ioctl-series.js';
 import { KernelError } from '../../os/kernel-error.js';
 import { ioctlBuffer, ioctlNumber, mmapShared, munmap } from '../../os/libc.js';
 import { KVM, requestName, requestSize } from '../abi.js';
-import type { IoctlPort, SystemPort, VcpuPort, VcpuRun, VmPort } from '../port.js';
+import {
+  type Ioctl,
+  type SeriesPort,
+  type SeriesResult,
+  type SystemPort,
+  UnexpectedReturn,
+  type VcpuPort,
+  type VcpuRun,
+  type VmPort,
+} from '../port.js';
 
 /** An open KVM file descriptor: /dev/kvm, a VM or a vCPU. */
-export class NativePort implements IoctlPort {
+export class NativePort implements SeriesPort {
   readonly fd: number;
 
   constructor(fd: number) {
@@ -18,18 +28,38 @@ export class NativePort implements IoctlPort {
   ioctl(request: number, argument: Uint8Array | number): number {
     try {
       if (typeof argument === 'number') return ioctlNumber(this.fd, request, argument);
-      if (argument.byteLength < requestSize(request)) {
-        throw new RangeError(`${requestName(request)} needs ${requestSize(request)} bytes`);
-      }
+      requireRoom(request, argument);
       return ioctlBuffer(this.fd, request, argument);
     } catch (error) {
       throw error instanceof KernelError ? new KernelError(requestName(request), error.errno) : error;
     }
   }
 
+  ioctls(calls: readonly Ioctl[]): SeriesResult {
+    for (const { request, argument } of calls) {
+      if (typeof argument !== 'number') requireRoom(request, argument);
+    }
+    const { fd } = this;
+    const answers = ioctlSeries(calls.map((call) => ({ fd, ...call })));
+    const last = calls[answers.length - 1];
+    const value = answers.at(-1);
+    if (last === undefined || value === undefined) return { answers, failure: undefined };
+    if (value < 0) {
+      return { answers: answers.slice(0, -1), failure: new KernelError(requestName(last.request), -value) };
+    }
+    if (last.answer === undefined || last.answer === value) return { answers, failure: undefined };
+    return { answers: answers.slice(0, -1), failure: new UnexpectedReturn(value, last.answer) };
+  }
+
   close(): void {
     closeSync(this.fd);
   }
+}
+
+/** Throws RangeError for a buffer that the kernel would write past. */
+function requireRoom(request: number, { byteLength }: Uint8Array): void {
+  if (byteLength >= requestSize(request)) return;
+  throw new RangeError(`${requestName(request)} needs ${requestSize(request)} bytes`);
 }
 
 export class NativeSystem extends NativePort implements SystemPort {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { VcpudError } from '../../../lib/errors/vcpud-error.js';
 import { KVM, SIZE } from '../../../lib/kvm/abi.js';
 import { MsrRefused } from '../../../lib/kvm/msrs.js';
-import { type IoctlPort, UnexpectedReturn } from '../../../lib/kvm/port.js';
+import { type Ioctl, oneByOne, type SeriesPort, UnexpectedReturn } from '../../../lib/kvm/port.js';
 import { KernelError } from '../../../lib/os/kernel-error.js';
 import { nestedRefused, partRefused } from '../../../lib/state/refusals.js';
 import { deviceDifferences, restoreDevices } from '../../../lib/state/vm-components.js';
@@ -84,16 +84,18 @@ describe('the devices of a VM', () => {
   };
 
   /** A VM that fails the nth of these requests. */
-  function failingAt(request: number, nth: number): IoctlPort {
+  function failingAt(request: number, nth: number): SeriesPort {
     let seen = 0;
-    return {
-      ioctl: (asked) => {
+    const port = {
+      ioctl: (asked: number) => {
         if (asked !== request) return 0;
         seen += 1;
         if (seen === nth) throw new KernelError('an ioctl', EINVAL);
         return 0;
       },
+      ioctls: (calls: readonly Ioctl[]) => oneByOne(port, calls),
     };
+    return port;
   }
 
   test.each([
@@ -113,16 +115,14 @@ describe('the devices of a VM', () => {
 
   test('are given the time of the clock, and not its flags or pairs', () => {
     const given: Buffer[] = [];
-    restoreDevices(
-      {
-        ioctl: (request, argument) => {
-          if (request === KVM.SET_CLOCK) given.push(Buffer.from(argument as Buffer));
-          return 0;
-        },
+    const port = {
+      ioctl: (request: number, argument: Uint8Array | number) => {
+        if (request === KVM.SET_CLOCK) given.push(Buffer.from(argument as Buffer));
+        return 0;
       },
-      { irqchip: false, pit: false },
-      SNAPSHOT,
-    );
+      ioctls: (calls: readonly Ioctl[]) => oneByOne(port, calls),
+    };
+    restoreDevices(port, { irqchip: false, pit: false }, SNAPSHOT);
     expect(given).toEqual([Buffer.concat([Buffer.alloc(8, 0xff), Buffer.alloc(SIZE.clock - 8)])]);
   });
 

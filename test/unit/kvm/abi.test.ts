@@ -3,7 +3,6 @@
 import { describe, expect, test } from 'vitest';
 import { exitName, KVM, requestName, requestSize } from '../../../lib/kvm/abi.js';
 import { NativePort } from '../../../lib/kvm/native/native-port.js';
-import { ioctlZero, UnexpectedReturn } from '../../../lib/kvm/port.js';
 
 describe('request numbers', () => {
   // As strace prints them, and as Cloud Hypervisor's seccomp filters have the two of nested state.
@@ -65,12 +64,17 @@ describe('the native driver', () => {
   });
 
   test('gives the kernel no buffer that is shorter than what it copies', () => {
-    expect(() => closed.ioctl(KVM.GET_REGS, Buffer.alloc(143))).toThrow('KVM_GET_REGS needs 144 bytes');
+    const short = { request: KVM.GET_REGS, argument: Buffer.alloc(143) };
+    expect(() => closed.ioctl(short.request, short.argument)).toThrow('KVM_GET_REGS needs 144 bytes');
+    expect(() => closed.ioctls([short])).toThrow('KVM_GET_REGS needs 144 bytes');
   });
-});
 
-test('an ioctl that must answer 0 fails with whatever else it answers', () => {
-  expect(() => ioctlZero({ ioctl: () => 0 }, KVM.SET_NESTED_STATE, 0)).not.toThrow();
-  // vmx_set_nested_state answers 2 when the entry into L2 fails.
-  expect(() => ioctlZero({ ioctl: () => 2 }, KVM.SET_NESTED_STATE, 0)).toThrow(new UnexpectedReturn(2));
+  test('says which of several failed', () => {
+    const { answers, failure } = closed.ioctls([
+      { request: KVM.GET_REGS, argument: Buffer.alloc(144) },
+      { request: KVM.GET_TSC_KHZ, argument: 0 },
+    ]);
+    expect(answers).toEqual([]);
+    expect(failure).toMatchObject({ name: 'KernelError', call: 'KVM_GET_REGS', code: 'EBADF' });
+  });
 });
