@@ -2,7 +2,7 @@
 // its own CPUID, of the kernel by what it supports. Asked by vcpu-facts.ts and, for the kernel, by lib/vm/host-rules.ts.
 
 import type { ReservedBits } from '../nested/rule.js';
-import { cpuidRegister } from './cpuid.js';
+import { type CpuidIndex, cpuidRegister } from './cpuid.js';
 
 type Feature = readonly [leaf: number, subleaf: number, register: 'eax' | 'ebx' | 'ecx' | 'edx', bit: number];
 
@@ -45,7 +45,7 @@ const PDCM: Feature = [1, 0, 'ecx', 15];
 const PERF_CAPABILITIES_LBR_FORMAT = 0x3fn;
 
 /** Bits that a CPUID table's features leave reserved; for a vCPU see lastBranchRecords beside. */
-export function reservedBits(cpuid: Buffer): ReservedBits {
+export function reservedBits(cpuid: Buffer | CpuidIndex): ReservedBits {
   const without = CR4_FEATURES.filter(([, , features]) => !features.some((feature) => has(cpuid, feature)));
   const debug = DEBUGCTL_FEATURES.filter(([, , feature]) => has(cpuid, feature));
   return {
@@ -66,17 +66,17 @@ export function kernelReservedBits(supportedCpuid: Buffer): ReservedBits {
 }
 
 /** Bits of IA32_DEBUGCTL that a vCPU has by its last-branch records. `perfCapabilities`: its IA32_PERF_CAPABILITIES. */
-export function lastBranchRecords(cpuid: Buffer, perfCapabilities: bigint): bigint {
+export function lastBranchRecords(cpuid: Buffer | CpuidIndex, perfCapabilities: bigint): bigint {
   const enabled = has(cpuid, PDCM) && (perfCapabilities & PERF_CAPABILITIES_LBR_FORMAT) !== 0n;
   return enabled ? DEBUGCTL_FREEZE_LBRS_ON_PMI : 0n;
 }
 
-function has(cpuid: Buffer, [leaf, subleaf, register, bit]: Feature): boolean {
+function has(cpuid: Buffer | CpuidIndex, [leaf, subleaf, register, bit]: Feature): boolean {
   return ((cpuidRegister(cpuid, leaf, register, subleaf) >>> bit) & 1) === 1;
 }
 
 /** The counters that CPUID 0Ah names, as IA32_PERF_GLOBAL_CTRL enables them (intel_pmu_refresh). */
-function counters(cpuid: Buffer): bigint {
+function counters(cpuid: Buffer | CpuidIndex): bigint {
   const eax = cpuidRegister(cpuid, 0xa, 'eax');
   const version = eax & 0xff;
   if (version === 0) return 0n;

@@ -5,7 +5,7 @@ import { read, viewOf } from '../nested/codec.js';
 import { FLAG, FORMAT, HEADER, VMCS12 } from '../nested/layout.js';
 import { hasFlag, type Need, type ReadGuest, type VcpuFacts } from '../nested/rule.js';
 import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from './abi.js';
-import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
+import { CpuidIndex, cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
 import { isVmxCapability, type MsrRow, msrRows } from './msrs.js';
 import { lastBranchRecords, reservedBits } from './reserved-bits.js';
 
@@ -45,7 +45,7 @@ function registerFacts(parts: Parts): RegisterFacts {
 }
 
 /** What the rules ask of a vCPU's CPUID. */
-export function cpuidFacts(cpuid: Buffer): CpuidFacts {
+export function cpuidFacts(cpuid: Buffer | CpuidIndex): CpuidFacts {
   const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
   return {
     maxPhyAddr: maxPhyAddr(cpuid),
@@ -67,7 +67,8 @@ export function cpuidFacts(cpuid: Buffer): CpuidFacts {
 /** Whether factsOf looks at the MSR. */
 const isAskedFor = (index: number): boolean => index === MSR.IA32_PERF_CAPABILITIES || isVmxCapability(index);
 
-function factsOf(registers: RegisterFacts, cpuid: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
+function factsOf(registers: RegisterFacts, table: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
+  const cpuid = new CpuidIndex(table);
   const facts = cpuidFacts(cpuid);
   const perfCapabilities = msrs.find(({ index }) => index === MSR.IA32_PERF_CAPABILITIES)?.value ?? 0n;
   const debugctl = facts.reserved.debugctl & ~lastBranchRecords(cpuid, perfCapabilities);

@@ -53,9 +53,8 @@ const ALIGNMENT = 64;
 
 /** Never open, as a negative one isn't: EBADF. */
 const NO_DESCRIPTOR = 0x7fff_ffff;
-const ANY_ANSWER = -1n;
-/** No ioctl answers this. */
-const NOT_DONE = -(2n ** 63n);
+/** By its upper half alone; no ioctl answers that. */
+const NOT_DONE_HIGH = -0x8000_0000;
 
 interface Arena {
   readonly code: number;
@@ -81,6 +80,12 @@ const isBuffer = (argument: Uint8Array | number): argument is Uint8Array => type
 /** Of a request's number: _IOW, the kernel reads its argument and does not write it. */
 const isReadOnly = (request: number): boolean => Math.floor(request / 2 ** 30) === 1;
 
+/** A number from 0 to 2^53, as 64 bits; by halves, which costs a tenth of a BigInt. */
+function setWord(table: DataView, at: number, value: number): void {
+  table.setUint32(at, value % 2 ** 32, true);
+  table.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
 /**
  * Does ioctls in order, and ends with the first that answers -errno or otherwise than it should. Gives the answers of
  * all that were done, that one included. As with ioctlBuffer the kernel knows nothing of a buffer's length. Throws
@@ -95,26 +100,28 @@ export function ioctlSeries(calls: readonly SeriesCall[]): number[] {
   calls.forEach(({ fd, request, argument, answer }, i) => {
     const row = i * ROW.bytes;
     table.setInt32(row + ROW.fd, fd < 0 ? NO_DESCRIPTOR : fd, true);
-    table.setBigUint64(row + ROW.request, BigInt(request), true);
-    table.setBigInt64(row + ROW.answer, answer === undefined ? ANY_ANSWER : BigInt(answer), true);
-    table.setBigInt64(row + ROW.result, NOT_DONE, true);
+    setWord(table, row + ROW.request, request);
+    if (answer === undefined) table.setInt32(row + ROW.answer + 4, -1, true);
+    else setWord(table, row + ROW.answer, answer);
+    table.setInt32(row + ROW.result + 4, NOT_DONE_HIGH, true);
     places.push(free);
     if (isBuffer(argument)) {
       if (free + argument.length > ARENA_BYTES) throw new RangeError('the buffers of a series are too large');
       bytes.set(argument, free);
-      table.setBigUint64(row + ROW.argument, BigInt(address + free), true);
+      setWord(table, row + ROW.argument, address + free);
       free += Math.ceil(argument.length / ALIGNMENT) * ALIGNMENT;
     } else {
-      table.setBigUint64(row + ROW.argument, BigInt(argument), true);
+      setWord(table, row + ROW.argument, argument);
     }
   });
   table.setInt32(calls.length * ROW.bytes + ROW.fd, -1, true);
   callFunction(arena.code, address);
   const results: number[] = [];
   for (const [i, { request, argument }] of calls.entries()) {
-    const result = table.getBigInt64(i * ROW.bytes + ROW.result, true);
-    if (result === NOT_DONE) break;
-    results.push(Number(result));
+    const row = i * ROW.bytes;
+    if (table.getInt32(row + ROW.result + 4, true) === NOT_DONE_HIGH) break;
+    // An int, as every ioctl's: its upper half says no more than its sign.
+    results.push(table.getInt32(row + ROW.result, true));
     const from = places[i] as number;
     // A failing ioctl may have written its buffer, too: E2BIG does.
     if (isBuffer(argument) && !isReadOnly(request))

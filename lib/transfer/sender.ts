@@ -10,7 +10,7 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import { type Moment, moment, msBetween } from '../os/monotonic-clock.js';
 import { goFirst } from '../os/priority.js';
 import { HandOverFailed } from '../vm/migration.js';
-import type { Vm } from '../vm/vm.js';
+import type { Vm, VmSnapshot } from '../vm/vm.js';
 import { type Carrier, type Link, type Sent, wire } from './carrier.js';
 import { hashMemory } from './memory-hash.js';
 import { NearMemory } from './near-memory.js';
@@ -138,15 +138,14 @@ export class VmSender {
     const since = performance.now();
     const began = moment();
     try {
-      return await this.vm.handOver(async (snapshot, run, stopMs) => {
-        const parts: Part[] = [{ name: 'stop', ms: stopMs }];
-        let last = since + stopMs;
+      const parts: Part[] = [];
+      const give = async (snapshot: VmSnapshot, run: boolean) => {
+        let last = performance.now();
         const part = (name: string) => {
           const now = performance.now();
           parts.push({ name, ms: now - last });
           last = now;
         };
-        part('capture');
         // After the state was taken: KVM may write memory for that (steal time).
         const dirty = this.vm.dirty.collectLast();
         const first = this.round === 0;
@@ -163,7 +162,8 @@ export class VmSender {
         const blackoutMs = goneOnAfter(began, arrived.at, last - since);
         const bytes = sent.bytes + commit.length;
         return { ...sent, bytes, blackoutMs, parts, verifiedRanges: memoryHashes.length };
-      });
+      };
+      return await this.vm.handOver(give, (name, ms) => parts.push({ name, ms }));
     } catch (error) {
       if (!(error instanceof HandOverFailed)) throw error;
       if (error.certain) throw refused(error.cause);

@@ -448,20 +448,23 @@ export class Vm {
    * The switch, at the source: stops the guest, has `give` bring what it holds to the destination, and is done with it.
    * Where `give` throws HandOverFailed with `certain`, the guest goes on here; without, it stays stopped and handed over.
    */
-  handOver<T>(give: (snapshot: VmSnapshot, run: boolean, stopMs: number) => Promise<T>): Promise<T> {
+  handOver<T>(
+    give: (snapshot: VmSnapshot, run: boolean) => Promise<T>,
+    onPart: (name: string, ms: number) => void = () => undefined,
+  ): Promise<T> {
     return this.exclusively(NOBODY, async () => {
       const since = performance.now();
       const { migration, running } = this;
       if (migration?.phase !== 'SENDING') throw new Error('only a VM that is being sent is handed over');
       await this.parkAll();
-      const stopMs = performance.now() - since;
+      onPart('stop', performance.now() - since);
       // From here on nothing but what `give` learns lets it run again.
       this.ranWhenHandedOver = running;
       this.running = false;
       this.migration = { ...migration, phase: 'HANDED_OVER' };
       let result: T;
       try {
-        result = await give(this.snapshot(), running && this.stop === undefined, stopMs);
+        result = await give(this.snapshot(timedBy(onPart)), running && this.stop === undefined);
       } catch (error) {
         if (error instanceof HandOverFailed && !error.certain) {
           this.changed();
@@ -576,13 +579,12 @@ export class Vm {
   }
 
   /** Everything beside memory; every vCPU must be parked. */
-  private snapshot(): VmSnapshot {
-    this.pc?.drain();
-    return {
-      vcpus: this.vcpus.map((vcpu) => vcpu.capture()),
-      devices: captureDevices(this.port, this.config),
-      pc: this.pc?.capture(),
-    };
+  private snapshot(timed: Timed = (_name, task) => task()): VmSnapshot {
+    const vcpus = timed('capture', () => this.vcpus.map((vcpu) => vcpu.capture()));
+    return timed('devices', () => {
+      this.pc?.drain();
+      return { vcpus, devices: captureDevices(this.port, this.config), pc: this.pc?.capture() };
+    });
   }
 
   private goOn(run: boolean): void {
@@ -596,21 +598,25 @@ export class Vm {
   }
 
   /** Gives a VM that never ran a state; after a failure it is of no use. Gives which vCPUs are halted. */
-  private restoreFresh(snapshot: VmSnapshot): boolean[] {
+  private restoreFresh(snapshot: VmSnapshot, timed: Timed): boolean[] {
     this.requireSameShape(snapshot);
-    restoreDevices(this.port, this.config, snapshot.devices);
-    const halted = this.vcpus.map((vcpu) => {
-      const taken = this.takeHalted(snapshot.vcpus[vcpu.index] ?? {});
-      restoreFresh(vcpu, taken.given, this.rules, `state.vcpus[${vcpu.index}]`);
-      return taken.halted;
-    });
+    timed('devices', () => restoreDevices(this.port, this.config, snapshot.devices));
+    const halted = timed('restore', () => this.restoreVcpus(snapshot));
     if (snapshot.pc !== undefined) this.pc?.restore(snapshot.pc);
     return halted;
   }
 
+  private restoreVcpus(snapshot: VmSnapshot): boolean[] {
+    return this.vcpus.map((vcpu) => {
+      const taken = this.takeHalted(snapshot.vcpus[vcpu.index] ?? {});
+      restoreFresh(vcpu, taken.given, this.rules, `state.vcpus[${vcpu.index}]`);
+      return taken.halted;
+    });
+  }
+
   /** Gives a VM that never ran a state, and reads it back. Gives which vCPUs are halted. */
   private take(snapshot: VmSnapshot, timed: Timed): boolean[] {
-    const halted = timed('restore', () => this.restoreFresh(snapshot));
+    const halted = this.restoreFresh(snapshot, timed);
     timed('check', () => this.requireHolds(snapshot));
     return halted;
   }

@@ -1,5 +1,5 @@
 // What each vCPU adds to the time for which a guest stands still in a live migration: its state taken, set, and read back
-// and compared. Of VMs of one to eight vCPUs, each with a live L2.
+// and compared. Of VMs of one to eight vCPUs, each with a live L2. What a VM holds once (devices) is a part of its own.
 
 import { migrateLive } from '../../lib/migration/live.js';
 import { createGuest, NORMAL } from '../guests/guest.js';

@@ -285,7 +285,8 @@ const RELAYED: readonly Step[] = [
 /** Parts of a blackout, as SwitchPart names them (lib/transfer/sender.ts, lib/vm/vm.ts), in order. */
 const BLACKOUT: ReadonlyArray<readonly [part: string, what: string, grows: string]> = [
   ['stop', 'every vCPU is brought out of the guest, pending I/O completed', 'the slowest vCPU'],
-  ['capture', 'every vCPU and the devices, from one stop', 'vCPUs'],
+  ['capture', 'what every vCPU holds', 'vCPUs'],
+  ['devices', 'what the VM holds beside, from the same stop: clock, irqchip, PIT, serial port', ''],
   ['memory', 'what is dirty still: of pages that were sent before, what differs', 'dirty pages, the line'],
   ['hash', 'only with `verify_memory`: SHA-256 of all memory, on both sides', 'memory'],
   ['serialize', 'the commit: states and the last of the memory in one message', 'vCPUs, dirty pages'],
@@ -295,6 +296,7 @@ const BLACKOUT: ReadonlyArray<readonly [part: string, what: string, grows: strin
     'the line; the parts below',
   ],
   ['destination: memory', 'the last of the memory is written', 'dirty pages'],
+  ['destination: devices', 'the same is set', ''],
   ['destination: restore', 'the state is checked against the rules and set, in order', 'vCPUs'],
   ['destination: check', 'it is read back and compared', 'vCPUs'],
   ['destination: run', 'the vCPUs go', 'vCPUs'],
