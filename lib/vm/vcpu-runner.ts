@@ -1,9 +1,7 @@
-// The main thread's side of a vCPU's thread: starts it, lets it run, parks it, and gets one ioctl done on a vCPU
+// The main thread's side of a vCPU's thread: gives it the vCPU, lets it run, parks it, and gets one ioctl done on a vCPU
 // that runs. Who may touch the vCPU: this side from 'parked' to run(), the thread at all other times.
 
-import { Worker } from 'node:worker_threads';
 import { KVM, KVM_RUN_LAYOUT, REGS_LAYOUT, requestName, SIZE } from '../kvm/abi.js';
-import { requireDescriptors } from '../os/descriptors.js';
 import { KernelError } from '../os/kernel-error.js';
 import { INTERRUPT_SIGNAL, ioctlErrno, tgkill, viewOf } from '../os/libc.js';
 import { usualNice } from '../os/priority.js';
@@ -19,20 +17,10 @@ import {
   WORD,
   windowBytes,
 } from './vcpu-thread-protocol.js';
-
-/** Heap bounds of a vCPU's thread, in MiB: it holds a few buffers and no data of its own. */
-const THREAD_LIMITS = {
-  maxOldGenerationSizeMb: 24,
-  maxYoungGenerationSizeMb: 2,
-  codeRangeSizeMb: 8,
-  stackSizeMb: 1,
-};
+import { VcpuThread } from './vcpu-threads.js';
 
 /** Most exits of one access without a REP: eight bytes each, of no more than a 64-byte register on two pages. */
 const MOST_ACCESS_PARTS = 16;
-
-/** Descriptors that a worker thread needs while it starts (its event loop's, and one to read its program), and some over. */
-const DESCRIPTORS_OF_A_THREAD = 12;
 
 /**
  * How long, ms, the main thread gives way to kicked vCPUs before it looks again. One that has a CPU of its own is out
@@ -74,18 +62,21 @@ interface Program {
   readonly reject: (error: Error) => void;
 }
 
+/** A vCPU, and what its thread needs of its VM. */
+export type VcpuToRun = Omit<ThreadStart, 'control' | 'times' | 'programBuffer' | 'nice'>;
+
 export class VcpuRunner {
   /** The buffer of programs; read it in the same turn in which program() resolves. */
   readonly programBuffer: Uint8Array;
-  private readonly worker: Worker;
+  private readonly thread: VcpuThread;
   private readonly control: Int32Array;
   private readonly times: Float64Array;
   private readonly run: Buffer;
   private readonly vcpuFd: number;
   private readonly events: RunnerEvents;
   private readonly directIoctl: (request: number, buffer: Uint8Array) => number;
-  private readonly exited: Promise<void>;
-  private tid = 0;
+  /** Resolves when the thread touches the vCPU no more. */
+  private readonly over: Promise<void>;
   private parked = true;
   private quitting = false;
   private dead = false;
@@ -97,10 +88,12 @@ export class VcpuRunner {
   private lastExitSeen = '';
 
   private constructor(
-    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer' | 'nice'>,
+    thread: VcpuThread,
+    start: VcpuToRun,
     programBytes: number,
     directIoctl: (request: number, buffer: Uint8Array) => number,
     events: RunnerEvents,
+    ready: (error?: Error) => void,
   ) {
     const shared: ThreadStart = {
       ...start,
@@ -109,6 +102,7 @@ export class VcpuRunner {
       programBuffer: new SharedArrayBuffer(programBytes),
       nice: usualNice(),
     };
+    this.thread = thread;
     this.control = new Int32Array(shared.control);
     this.times = new Float64Array(shared.times);
     this.programBuffer = new Uint8Array(shared.programBuffer);
@@ -116,43 +110,37 @@ export class VcpuRunner {
     this.vcpuFd = start.vcpuFd;
     this.directIoctl = directIoctl;
     this.events = events;
-    this.worker = new Worker(new URL('./vcpu-thread.js', import.meta.url), {
-      workerData: shared,
-      resourceLimits: THREAD_LIMITS,
-      stdin: false,
-      env: {},
-      execArgv: [],
+    this.over = new Promise((resolve) => {
+      thread.begin(shared, {
+        take: (message) => {
+          if (this.quitting) return;
+          if (message.kind === 'parked' && message.entries === 0 && this.parked) ready();
+          else this.take(message);
+        },
+        over: (error) => {
+          resolve();
+          if (error === undefined) return;
+          ready(error);
+          if (!this.quitting) this.die(error);
+        },
+      });
     });
-    this.exited = new Promise((resolve) => this.worker.once('exit', () => resolve()));
   }
 
-  /** Starts the thread of a vCPU; resolves when it is parked and ready. */
+  /** Gives a vCPU to a thread; resolves when it is parked there and ready. Throws EMFILE. */
   static async start(
-    start: Omit<ThreadStart, 'control' | 'times' | 'programBuffer' | 'nice'>,
+    start: VcpuToRun,
     programBytes: number,
     directIoctl: (request: number, buffer: Uint8Array) => number,
     events: RunnerEvents,
   ): Promise<VcpuRunner> {
-    requireDescriptors(DESCRIPTORS_OF_A_THREAD);
-    const runner = new VcpuRunner(start, programBytes, directIoctl, events);
-    await new Promise<void>((resolve, reject) => {
-      runner.worker.on('message', (message: ThreadMessage) => {
-        if (message.kind === 'ready') runner.tid = message.tid;
-        else if (runner.quitting) return;
-        else if (message.kind === 'parked' && message.entries === 0 && runner.parked) resolve();
-        else runner.take(message);
-      });
-      runner.worker.once('error', (error: Error) => {
-        reject(error);
-        runner.die(error);
-      });
-      runner.worker.once('exit', () => {
-        const error = new Error('the vCPU thread ended by itself');
-        reject(error);
-        if (!runner.quitting) runner.die(error);
+    const thread = await VcpuThread.take();
+    return new Promise((resolve, reject) => {
+      const runner = new VcpuRunner(thread, start, programBytes, directIoctl, events, (error) => {
+        if (error === undefined) resolve(runner);
+        else reject(error);
       });
     });
-    return runner;
   }
 
   get isParked(): boolean {
@@ -179,8 +167,8 @@ export class VcpuRunner {
 
   /** Brings the vCPU out of the guest, with pending I/O completed; resolves when it is parked. */
   async park(): Promise<void> {
-    // kvm_run is unmapped once the thread is gone: it must not be kicked then.
-    if (this.quitting) return this.exited;
+    // kvm_run is unmapped once the thread is another's: it must not be kicked then.
+    if (this.quitting) return this.over;
     if (this.parked || this.dead) return;
     const parked = new Promise<void>((resolve) => this.parkWaiters.push(resolve));
     // The thread may be parking by itself this very moment; then the command says what it does anyway.
@@ -234,7 +222,7 @@ export class VcpuRunner {
     this.directIoctl(KVM.SET_REGS, regs);
   }
 
-  /** Ends the thread; resolves when it is gone and nothing touches the vCPU or its mappings any more. */
+  /** Takes the vCPU from the thread; resolves when nothing touches it or its mappings any more. */
   async quit(): Promise<void> {
     if (!this.quitting) {
       this.quitting = true;
@@ -244,7 +232,7 @@ export class VcpuRunner {
       Atomics.notify(this.control, WORD.want);
       if (!this.dead) this.kick();
     }
-    await this.exited;
+    await this.over;
     for (const waiter of this.parkWaiters.splice(0)) waiter();
   }
 
@@ -264,7 +252,7 @@ export class VcpuRunner {
     // Before the signal: whoever enters KVM_RUN after this store comes back at once (KVM_CAP_IMMEDIATE_EXIT).
     Atomics.store(this.run, KVM_RUN_LAYOUT.immediateExit, 1);
     try {
-      tgkill(this.tid, INTERRUPT_SIGNAL);
+      tgkill(this.thread.tid, INTERRUPT_SIGNAL);
     } catch (error) {
       // The thread is gone; its exit is on its way to us.
       if (!(error instanceof KernelError && error.code === 'ESRCH')) throw error;
@@ -291,7 +279,8 @@ export class VcpuRunner {
         this.events.serial();
         return;
       case 'ready':
-        return;
+      case 'free':
+        return; // the thread's own
     }
   }
 

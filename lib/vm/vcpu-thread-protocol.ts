@@ -37,7 +37,7 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 /** What the thread is to do. */
 export const WANT = { park: 0, run: 1, quit: 2 } as const;
 
-/** What the thread is started with. */
+/** What the thread is given a vCPU with. */
 export interface ThreadStart {
   readonly vcpuFd: number;
   /** Address and length of the vCPU's mapped kvm_run. */
@@ -71,9 +71,10 @@ export type StopKind =
   | 'UNSUPPORTED_EXIT'
   | 'RUN_FAILED';
 
-/** What the thread says to the main thread. */
+/** What the thread says to the main thread: at first that it is ready, and at the end of each vCPU that it is free. */
 export type ThreadMessage =
   | { readonly kind: 'ready'; readonly tid: number }
+  | { readonly kind: 'free' }
   | {
       readonly kind: 'parked';
       readonly reason: ParkReason;

@@ -1,10 +1,11 @@
-// One vCPU's OS thread: a worker that does KVM_RUN and nothing else while the guest runs, serves the exits that
-// a guest may cause, and parks when it is told to. Started by VcpuRunner; speaks vcpu-thread-protocol.
+// A vCPU's OS thread: a worker that does KVM_RUN and nothing else while the guest runs, serves the exits that a guest may
+// cause, and parks when it is told to. One vCPU at a time: when that is gone, the thread can be another's. Started by
+// vcpu-threads.ts; speaks vcpu-thread-protocol.
 //
 // Between 'parked' and the next WANT.run the main thread owns the vCPU and may do ioctls on it; at all other
 // times this thread does. KVM_RUN holds the vCPU's mutex, so there is no third way.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { EXIT, exitName, INTERNAL_ERROR_NAMES, KVM, KVM_RUN_LAYOUT as RUN } from '../kvm/abi.js';
 import { KernelError } from '../os/kernel-error.js';
 import { gettid, ioctlBuffer, ioctlErrno, viewOf } from '../os/libc.js';
@@ -30,238 +31,262 @@ const NEWLINE = 0x0a;
 const EINTR = -4;
 const EAGAIN = -11;
 
-const start = workerData as ThreadStart;
-beNice(start.nice);
-const control = new Int32Array(start.control);
-const times = new Float64Array(start.times);
-const program = new Uint8Array(start.programBuffer);
-const run = viewOf(start.runAddress, start.runLength);
-const pcShared = start.pc === undefined ? undefined : new PcShared(start.pc);
-const pc = pcShared === undefined ? undefined : pcBus(pcShared);
-
-let entries = 0;
-let lastExit = '';
-/** Whether the last exit has a second half that the next KVM_RUN does: an IN or OUT, an MMIO access. */
-let completionPending = false;
-/** Whether the way back into the guest after a program has still to be stamped. */
-let outForProgram = false;
-const consoleBuffer = Buffer.allocUnsafeSlow(CONSOLE_FLUSH_BYTES);
-let consoleLength = 0;
-let consoleSent = 0;
-
 function say(message: ThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
-function flushConsole(): void {
-  if (consoleLength === 0) return;
-  const data = new Uint8Array(consoleBuffer.subarray(0, consoleLength));
-  consoleSent = (consoleSent + windowBytes(consoleLength)) | 0;
-  consoleLength = 0;
-  say({ kind: 'console', data, time: performance.timeOrigin + performance.now() });
-}
+/** One vCPU, as long as this thread is its. */
+class VcpuLoop {
+  private readonly start: ThreadStart;
+  private readonly control: Int32Array;
+  private readonly times: Float64Array;
+  private readonly program: Uint8Array;
+  private readonly run: Buffer;
+  private readonly pcShared: PcShared | undefined;
+  private readonly pc: PcBus | undefined;
+  private entries = 0;
+  private lastExit = '';
+  /** Whether the last exit has a second half that the next KVM_RUN does: an IN or OUT, an MMIO access. */
+  private completionPending = false;
+  /** Whether the way back into the guest after a program has still to be stamped. */
+  private outForProgram = false;
+  private readonly consoleBuffer = Buffer.allocUnsafeSlow(CONSOLE_FLUSH_BYTES);
+  private consoleLength = 0;
+  private consoleSent = 0;
 
-function takeConsole(bytes: Buffer): void {
-  for (let taken = 0; taken < bytes.length; ) {
-    const part = bytes.subarray(taken, taken + CONSOLE_FLUSH_BYTES - consoleLength);
-    part.copy(consoleBuffer, consoleLength);
-    consoleLength += part.length;
-    taken += part.length;
-    if (consoleLength === CONSOLE_FLUSH_BYTES) flushConsole();
+  constructor(start: ThreadStart) {
+    this.start = start;
+    this.control = new Int32Array(start.control);
+    this.times = new Float64Array(start.times);
+    this.program = new Uint8Array(start.programBuffer);
+    this.run = viewOf(start.runAddress, start.runLength);
+    this.pcShared = start.pc === undefined ? undefined : new PcShared(start.pc);
+    this.pc = this.pcShared === undefined ? undefined : this.pcBus(this.pcShared);
   }
-  if (bytes[bytes.length - 1] === NEWLINE) flushConsole();
-}
 
-/** The PC devices, as this thread serves them. */
-function pcBus(shared: PcShared): PcBus {
-  return new PcBus(shared, {
-    setIrq: irqLine(SERIAL_IRQ, (request, line) => ioctlBuffer(start.vmFd, request, line)),
-    output: () => {
-      if (Atomics.exchange(shared.words, PC_WORD.told, 1) === 0) say({ kind: 'serial' });
-    },
-  });
-}
-
-/** A guest that writes faster than anyone takes waits here, as at a slow terminal; commands still come through. */
-function waitForConsoleReader(): void {
-  for (;;) {
-    const seen = Atomics.load(control, WORD.commands);
-    const outstanding = (consoleSent - Atomics.load(control, WORD.consoleTaken)) >>> 0;
-    const serial = pcShared?.sentBytes ?? 0;
-    const caughtUp = outstanding <= CONSOLE_WINDOW_BYTES && serial <= SEND_WINDOW_BYTES;
-    if (caughtUp || commandWaiting()) return;
-    Atomics.wait(control, WORD.commands, seen);
+  private flushConsole(): void {
+    if (this.consoleLength === 0) return;
+    const data = new Uint8Array(this.consoleBuffer.subarray(0, this.consoleLength));
+    this.consoleSent = (this.consoleSent + windowBytes(this.consoleLength)) | 0;
+    this.consoleLength = 0;
+    say({ kind: 'console', data, time: performance.timeOrigin + performance.now() });
   }
-}
 
-function commandWaiting(): boolean {
-  return (
-    Atomics.load(control, WORD.want) !== WANT.run ||
-    Atomics.load(control, WORD.programAsked) !== Atomics.load(control, WORD.programDone)
-  );
-}
-
-/** I/O: serves the debug console; gives why the vCPU must stop where it is anything else. */
-function serveIo(): ParkReason | undefined {
-  const port = run.readUInt16LE(RUN.ioPort);
-  const out = run[RUN.ioDirection] === 1;
-  const size = run.readUInt8(RUN.ioSize);
-  const count = run.readUInt32LE(RUN.ioCount);
-  completionPending = true;
-  const offset = Number(run.readBigUInt64LE(RUN.ioDataOffset));
-  if (port !== DEBUG_CONSOLE_PORT || size !== 1) {
-    if (pc !== undefined) {
-      const data = run.subarray(offset, offset + size * count);
-      if (!out) pc.in(port, size, data);
-      else if (pc.out(port, size, data)) return stopped('RESET', 'the guest asked for a reset');
-      return undefined;
+  private takeConsole(bytes: Buffer): void {
+    for (let taken = 0; taken < bytes.length; ) {
+      const part = bytes.subarray(taken, taken + CONSOLE_FLUSH_BYTES - this.consoleLength);
+      part.copy(this.consoleBuffer, this.consoleLength);
+      this.consoleLength += part.length;
+      taken += part.length;
+      if (this.consoleLength === CONSOLE_FLUSH_BYTES) this.flushConsole();
     }
-    const what = `${out ? 'OUT to' : 'IN from'} port 0x${port.toString(16)}, ${size} bytes`;
-    return { kind: 'stopped', stop: 'UNSUPPORTED_EXIT', exit: 'IO', message: `unserved I/O: ${what}` };
+    if (bytes[bytes.length - 1] === NEWLINE) this.flushConsole();
   }
-  const data = run.subarray(offset, offset + count);
-  // Reading the port answers its own number: the sign by which guests know that the console is there.
-  if (out) takeConsole(data);
-  else data.fill(DEBUG_CONSOLE_PORT);
-  return undefined;
-}
 
-function stopped(
-  stop: 'RESET' | 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT',
-  message: string,
-): ParkReason {
-  return { kind: 'stopped', stop, exit: lastExit, message };
-}
+  /** The PC devices, as this thread serves them. */
+  private pcBus(shared: PcShared): PcBus {
+    return new PcBus(shared, {
+      setIrq: irqLine(SERIAL_IRQ, (request, line) => ioctlBuffer(this.start.vmFd, request, line)),
+      output: () => {
+        if (Atomics.exchange(shared.words, PC_WORD.told, 1) === 0) say({ kind: 'serial' });
+      },
+    });
+  }
 
-/** Serves one exit. Gives why the vCPU must stop, or nothing where it may go on. */
-function serveExit(): ParkReason | undefined {
-  const reason = run.readUInt32LE(RUN.exitReason);
-  lastExit = exitName(reason);
-  switch (reason) {
-    case EXIT.IO:
-      return serveIo();
-    case EXIT.HLT:
-      return { kind: 'halted' };
-    case EXIT.INTR:
-    case EXIT.IRQ_WINDOW_OPEN:
-      return undefined;
-    case EXIT.SHUTDOWN:
-      return stopped('SHUTDOWN', 'the vCPU shut down: a triple fault');
-    case EXIT.SYSTEM_EVENT:
-      return stopped('SHUTDOWN', `the guest asked for system event ${run.readUInt32LE(RUN.systemEventType)}`);
-    case EXIT.FAIL_ENTRY: {
-      const why = run.readBigUInt64LE(RUN.hardwareEntryFailureReason).toString(16);
-      return stopped('ENTRY_FAILED', `the CPU refused to enter the guest: hardware reason 0x${why}`);
+  /** A guest that writes faster than anyone takes waits here, as at a slow terminal; commands still come through. */
+  private waitForConsoleReader(): void {
+    for (;;) {
+      const seen = Atomics.load(this.control, WORD.commands);
+      const outstanding = (this.consoleSent - Atomics.load(this.control, WORD.consoleTaken)) >>> 0;
+      const serial = this.pcShared?.sentBytes ?? 0;
+      const caughtUp = outstanding <= CONSOLE_WINDOW_BYTES && serial <= SEND_WINDOW_BYTES;
+      if (caughtUp || this.commandWaiting()) return;
+      Atomics.wait(this.control, WORD.commands, seen);
     }
-    case EXIT.INTERNAL_ERROR: {
-      const suberror = run.readUInt32LE(RUN.suberror);
-      const name = INTERNAL_ERROR_NAMES.get(suberror) ?? 'unknown';
-      const words = Math.min(run.readUInt32LE(RUN.ndata), 16);
-      const data = Array.from({ length: words }, (_, i) =>
-        run.readBigUInt64LE(RUN.internalData + 8 * i).toString(16),
-      );
-      return stopped(
-        'INTERNAL_ERROR',
-        `KVM internal error ${suberror} (${name})${data.map((d) => ` 0x${d}`).join('')}`,
-      );
-    }
-    case EXIT.MMIO: {
-      completionPending = true;
-      if (pc !== undefined) {
-        // Nobody is there on a PC's bus: reads give all ones.
-        if (!run[RUN.mmioIsWrite]) run.fill(0xff, RUN.mmioData, RUN.mmioData + 8);
+  }
+
+  private commandWaiting(): boolean {
+    return (
+      Atomics.load(this.control, WORD.want) !== WANT.run ||
+      Atomics.load(this.control, WORD.programAsked) !== Atomics.load(this.control, WORD.programDone)
+    );
+  }
+
+  /** I/O: serves the debug console; gives why the vCPU must stop where it is anything else. */
+  private serveIo(): ParkReason | undefined {
+    const port = this.run.readUInt16LE(RUN.ioPort);
+    const out = this.run[RUN.ioDirection] === 1;
+    const size = this.run.readUInt8(RUN.ioSize);
+    const count = this.run.readUInt32LE(RUN.ioCount);
+    this.completionPending = true;
+    const offset = Number(this.run.readBigUInt64LE(RUN.ioDataOffset));
+    if (port !== DEBUG_CONSOLE_PORT || size !== 1) {
+      if (this.pc !== undefined) {
+        const data = this.run.subarray(offset, offset + size * count);
+        if (!out) this.pc.in(port, size, data);
+        else if (this.pc.out(port, size, data)) return this.stopped('RESET', 'the guest asked for a reset');
         return undefined;
       }
-      const verb = run[RUN.mmioIsWrite] ? 'write to' : 'read from';
-      const address = run.readBigUInt64LE(RUN.mmioAddress).toString(16);
-      return stopped('UNSUPPORTED_EXIT', `MMIO: a ${verb} 0x${address}, where the VM has no memory`);
+      const what = `${out ? 'OUT to' : 'IN from'} port 0x${port.toString(16)}, ${size} bytes`;
+      return { kind: 'stopped', stop: 'UNSUPPORTED_EXIT', exit: 'IO', message: `unserved I/O: ${what}` };
     }
-    default:
-      return stopped('UNSUPPORTED_EXIT', `exit ${reason} (${lastExit}) is not served`);
+    const data = this.run.subarray(offset, offset + count);
+    // Reading the port answers its own number: the sign by which guests know that the console is there.
+    if (out) this.takeConsole(data);
+    else data.fill(DEBUG_CONSOLE_PORT);
+    return undefined;
   }
-}
 
-/**
- * Completes what the last exit left half done, without letting the guest run: KVM_RUN with immediate_exit set
- * does the second half of an IN, OUT or MMIO and comes back with EINTR (api.rst, 5: "KVM_EXIT_IO ... complete").
- */
-function completePending(): ParkReason | undefined {
-  while (completionPending) {
-    completionPending = false;
-    Atomics.store(run, RUN.immediateExit, 1);
-    const result = ioctlErrno(start.vcpuFd, KVM.RUN);
-    if (result === EINTR) return undefined;
-    if (result < 0) return runFailed(result);
-    const reason = serveExit();
-    if (reason !== undefined) return reason;
+  private stopped(
+    stop: 'RESET' | 'SHUTDOWN' | 'ENTRY_FAILED' | 'INTERNAL_ERROR' | 'UNSUPPORTED_EXIT',
+    message: string,
+  ): ParkReason {
+    return { kind: 'stopped', stop, exit: this.lastExit, message };
   }
-  return undefined;
-}
 
-function runFailed(result: number): ParkReason {
-  const message = `KVM_RUN: ${new KernelError('KVM_RUN', -result).code}`;
-  return { kind: 'stopped', stop: 'RUN_FAILED', exit: 'RUN_FAILED', message };
-}
-
-/** Does the one ioctl that the main thread asked for, on the buffer that both share. */
-function runProgram(asked: number): void {
-  try {
-    const value = ioctlBuffer(start.vcpuFd, Atomics.load(control, WORD.programRequest) >>> 0, program);
-    Atomics.store(control, WORD.programErrno, 0);
-    Atomics.store(control, WORD.programValue, value);
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    Atomics.store(control, WORD.programErrno, error.errno);
+  /** Serves one exit. Gives why the vCPU must stop, or nothing where it may go on. */
+  private serveExit(): ParkReason | undefined {
+    const reason = this.run.readUInt32LE(RUN.exitReason);
+    this.lastExit = exitName(reason);
+    switch (reason) {
+      case EXIT.IO:
+        return this.serveIo();
+      case EXIT.HLT:
+        return { kind: 'halted' };
+      case EXIT.INTR:
+      case EXIT.IRQ_WINDOW_OPEN:
+        return undefined;
+      case EXIT.SHUTDOWN:
+        return this.stopped('SHUTDOWN', 'the vCPU shut down: a triple fault');
+      case EXIT.SYSTEM_EVENT:
+        return this.stopped(
+          'SHUTDOWN',
+          `the guest asked for system event ${this.run.readUInt32LE(RUN.systemEventType)}`,
+        );
+      case EXIT.FAIL_ENTRY: {
+        const why = this.run.readBigUInt64LE(RUN.hardwareEntryFailureReason).toString(16);
+        return this.stopped('ENTRY_FAILED', `the CPU refused to enter the guest: hardware reason 0x${why}`);
+      }
+      case EXIT.INTERNAL_ERROR: {
+        const suberror = this.run.readUInt32LE(RUN.suberror);
+        const name = INTERNAL_ERROR_NAMES.get(suberror) ?? 'unknown';
+        const words = Math.min(this.run.readUInt32LE(RUN.ndata), 16);
+        const data = Array.from({ length: words }, (_, i) =>
+          this.run.readBigUInt64LE(RUN.internalData + 8 * i).toString(16),
+        );
+        return this.stopped(
+          'INTERNAL_ERROR',
+          `KVM internal error ${suberror} (${name})${data.map((d) => ` 0x${d}`).join('')}`,
+        );
+      }
+      case EXIT.MMIO: {
+        this.completionPending = true;
+        if (this.pc !== undefined) {
+          // Nobody is there on a PC's bus: reads give all ones.
+          if (!this.run[RUN.mmioIsWrite]) this.run.fill(0xff, RUN.mmioData, RUN.mmioData + 8);
+          return undefined;
+        }
+        const verb = this.run[RUN.mmioIsWrite] ? 'write to' : 'read from';
+        const address = this.run.readBigUInt64LE(RUN.mmioAddress).toString(16);
+        return this.stopped('UNSUPPORTED_EXIT', `MMIO: a ${verb} 0x${address}, where the VM has no memory`);
+      }
+      default:
+        return this.stopped('UNSUPPORTED_EXIT', `exit ${reason} (${this.lastExit}) is not served`);
+    }
   }
-  Atomics.store(control, WORD.programDone, asked);
-}
 
-function park(reason: ParkReason): void {
-  flushConsole();
-  // A thread that parks by itself must not run on because of the command it was started with.
-  Atomics.compareExchange(control, WORD.want, WANT.run, WANT.park);
-  say({ kind: 'parked', reason, accessPending: completionPending, entries, lastExit });
-  completionPending = false;
-  Atomics.wait(control, WORD.want, WANT.park);
-}
+  /**
+   * Completes what the last exit left half done, without letting the guest run: KVM_RUN with immediate_exit set
+   * does the second half of an IN, OUT or MMIO and comes back with EINTR (api.rst, 5: "KVM_EXIT_IO ... complete").
+   */
+  private completePending(): ParkReason | undefined {
+    while (this.completionPending) {
+      this.completionPending = false;
+      Atomics.store(this.run, RUN.immediateExit, 1);
+      const result = ioctlErrno(this.start.vcpuFd, KVM.RUN);
+      if (result === EINTR) return undefined;
+      if (result < 0) return this.runFailed(result);
+      const reason = this.serveExit();
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  }
 
-function loop(): void {
-  park({ kind: 'asked' });
-  for (;;) {
-    // immediate_exit is cleared before the commands are read, and set by the main thread after it wrote them:
-    // whichever comes last, the command is seen. The exchange is a full fence between the two.
-    Atomics.store(run, RUN.immediateExit, 0);
-    const asked = Atomics.or(control, WORD.programAsked, 0);
-    if (asked !== Atomics.load(control, WORD.programDone)) {
-      const reason = completePending();
-      if (reason !== undefined) {
-        park(reason);
+  private runFailed(result: number): ParkReason {
+    const message = `KVM_RUN: ${new KernelError('KVM_RUN', -result).code}`;
+    return { kind: 'stopped', stop: 'RUN_FAILED', exit: 'RUN_FAILED', message };
+  }
+
+  /** Does the one ioctl that the main thread asked for, on the buffer that both share. */
+  private runProgram(asked: number): void {
+    try {
+      const value = ioctlBuffer(
+        this.start.vcpuFd,
+        Atomics.load(this.control, WORD.programRequest) >>> 0,
+        this.program,
+      );
+      Atomics.store(this.control, WORD.programErrno, 0);
+      Atomics.store(this.control, WORD.programValue, value);
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      Atomics.store(this.control, WORD.programErrno, error.errno);
+    }
+    Atomics.store(this.control, WORD.programDone, asked);
+  }
+
+  private park(reason: ParkReason): void {
+    this.flushConsole();
+    // A thread that parks by itself must not run on because of the command it was started with.
+    Atomics.compareExchange(this.control, WORD.want, WANT.run, WANT.park);
+    const { completionPending: accessPending, entries, lastExit } = this;
+    say({ kind: 'parked', reason, accessPending, entries, lastExit });
+    this.completionPending = false;
+    Atomics.wait(this.control, WORD.want, WANT.park);
+  }
+
+  /** Until the main thread wants no more of it: from then on the vCPU and its mappings are not touched. */
+  loop(): void {
+    this.park({ kind: 'asked' });
+    for (;;) {
+      // immediate_exit is cleared before the commands are read, and set by the main thread after it wrote them:
+      // whichever comes last, the command is seen. The exchange is a full fence between the two.
+      Atomics.store(this.run, RUN.immediateExit, 0);
+      const asked = Atomics.or(this.control, WORD.programAsked, 0);
+      if (asked !== Atomics.load(this.control, WORD.programDone)) {
+        const reason = this.completePending();
+        if (reason !== undefined) {
+          this.park(reason);
+          continue;
+        }
+        this.runProgram(asked);
+        this.outForProgram = true;
         continue;
       }
-      runProgram(asked);
-      outForProgram = true;
-      continue;
+      const want = Atomics.load(this.control, WORD.want);
+      if (want === WANT.quit) return;
+      if (want === WANT.park) {
+        this.park(this.completePending() ?? { kind: 'asked' });
+        continue;
+      }
+      this.waitForConsoleReader();
+      if (this.commandWaiting()) continue;
+      this.entries += 1;
+      this.completionPending = false;
+      if (this.outForProgram) {
+        this.outForProgram = false;
+        this.times[TIME.backAt] = monotonicMs();
+      }
+      const result = ioctlErrno(this.start.vcpuFd, KVM.RUN);
+      if (result === EINTR || result === EAGAIN) continue;
+      const reason = result < 0 ? this.runFailed(result) : this.serveExit();
+      if (reason !== undefined) this.park(reason);
     }
-    const want = Atomics.load(control, WORD.want);
-    if (want === WANT.quit) return;
-    if (want === WANT.park) {
-      park(completePending() ?? { kind: 'asked' });
-      continue;
-    }
-    waitForConsoleReader();
-    if (commandWaiting()) continue;
-    entries += 1;
-    completionPending = false;
-    if (outForProgram) {
-      outForProgram = false;
-      times[TIME.backAt] = monotonicMs();
-    }
-    const result = ioctlErrno(start.vcpuFd, KVM.RUN);
-    if (result === EINTR || result === EAGAIN) continue;
-    const reason = result < 0 ? runFailed(result) : serveExit();
-    if (reason !== undefined) park(reason);
   }
 }
 
+parentPort?.on('message', (start: ThreadStart) => {
+  beNice(start.nice);
+  new VcpuLoop(start).loop();
+  say({ kind: 'free' });
+});
 say({ kind: 'ready', tid: gettid() });
-loop();

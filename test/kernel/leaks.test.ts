@@ -1,7 +1,7 @@
 // Nothing leaks: what a VM had is gone with it, also where it ran, and also where making it failed half-way.
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NORMAL } from '../guests/guest.js';
 import { eventually } from '../harness/eventually.js';
@@ -31,21 +31,21 @@ async function createAndDelete(): Promise<void> {
   await vcpud.client.vm.DeleteVm({ name });
 }
 
-async function createRunAndDelete(code: keyof typeof TINY_CODE): Promise<void> {
-  await createTiny(vcpud.client, 'vm', code, { vcpuCount: 1, irqchip: false });
-  await vcpud.client.vm.RunVm({ name });
-  await vcpud.client.vm.DeleteVm({ name });
+async function createRunAndDelete(code: keyof typeof TINY_CODE, client = vcpud.client): Promise<void> {
+  await createTiny(client, 'vm', code, { vcpuCount: 1, irqchip: false });
+  await client.vm.RunVm({ name });
+  await client.vm.DeleteVm({ name });
 }
 
 /** No more than before of anything, as soon as threads that have ended are gone from /proc. */
-async function expectNoMoreThan(before: ProcessFacts): Promise<void> {
+async function expectNoMoreThan(before: ProcessFacts, pid = vcpud.pid): Promise<void> {
   const noMore = (now: ProcessFacts) =>
     now.descriptors <= before.descriptors &&
     now.threads <= before.threads &&
     now.mappings <= before.mappings + MAPPINGS_OF_THE_HEAP;
   let last = before;
   await eventually('vcpud to have no more than before', () => {
-    last = processFacts(vcpud.pid);
+    last = processFacts(pid);
     return noMore(last) ? true : undefined;
   }).catch((error: Error) => {
     throw new Error(`${error.message}: ${JSON.stringify({ before, last })}`);
@@ -93,14 +93,16 @@ test('VMs with an irqchip, a PIT, many vCPUs and a live L2 leave as much as ther
 });
 
 test('a VM that cannot be made for want of descriptors is refused, whole, wherever they run out', async () => {
-  const { client, pid } = vcpud;
+  // One of its own: the other has threads to spare, which need no descriptors any more.
+  const own = await startVcpud();
+  const { client, pid } = own;
   const limit = (descriptors: number | string) => {
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${descriptors}:`]);
   };
   const former = execFileSync('prlimit', ['--pid', String(pid), '--nofile', '--noheadings', '--output=SOFT'])
     .toString()
     .trim();
-  await createRunAndDelete('spin');
+  await createRunAndDelete('spin', client);
   const before = processFacts(pid);
   const open = openFiles(pid);
   let most = 0;
@@ -120,8 +122,8 @@ test('a VM that cannot be made for want of descriptors is refused, whole, wherev
       if (error === undefined) break;
       const { code, reason, metadata } = await refusalOf(Promise.reject(error));
       refusals.push(`${code} ${reason} ${metadata['errno']}`);
-      await expectNoMoreThan(before);
-      expect(filesOfVms()).toEqual([]);
+      await expectNoMoreThan(before, pid);
+      expect(partsOfVms(pid)).toEqual([]);
     }
   } finally {
     limit(former);
@@ -133,9 +135,38 @@ test('a VM that cannot be made for want of descriptors is refused, whole, wherev
   );
   await client.vm.RunVm({ name: 'vms/vm' }).catch(() => undefined);
   await client.vm.DeleteVm({ name: 'vms/vm' });
-  await expectNoMoreThan(before);
+  expect(partsOfVms(pid)).toEqual([]);
   // With room again, it is as if nothing had been.
-  await createRunAndDelete('spin');
+  await createRunAndDelete('spin', client);
+  expect(own.log()).not.toMatch(/"level":(50|60)/);
+  expect(await own.stop()).toBe(0);
+});
+
+test('a thread whose vCPU is gone is the next one’s, and no more than eight are kept', async () => {
+  const own = await startVcpud();
+  const threads = (): string[] => readdirSync(`/proc/${own.pid}/task`).sort();
+  const withVcpus = async <T>(vcpuCount: number, task: () => T): Promise<T> => {
+    await own.client.vm.CreateVm({
+      vmId: 'vm',
+      vm: { vcpuCount, memoryRegions: [{ gpa: 0, sizeBytes: 1 << 20 }] },
+    });
+    const result = task();
+    await own.client.vm.DeleteVm({ name });
+    return result;
+  };
+  const none = threads();
+  const ten = await withVcpus(10, threads);
+  const newOnes = ten.filter((tid) => !none.includes(tid));
+  expect(newOnes).toHaveLength(10);
+  const keptOf = () => threads().filter((tid) => newOnes.includes(tid)).length;
+  expect(await eventually('two of ten threads to end', () => (keptOf() <= 8 ? keptOf() : undefined))).toBe(8);
+  const kept = threads();
+  expect(await withVcpus(2, threads)).toEqual(kept);
+  expect(threads()).toEqual(kept);
+  // They run guests.
+  await createRunAndDelete('halt', own.client);
+  expect(threads()).toEqual(kept);
+  expect(await own.stop()).toBe(0);
 });
 
 test('a VM whose memory finds no place is refused, whole', async () => {
