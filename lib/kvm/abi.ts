@@ -257,4 +257,5 @@ export const MSR = {
   IA32_TSC_DEADLINE: 0x6e0,
   VMX_FIRST: 0x480,
   VMX_LAST: 0x491,
+  KVM_ASYNC_PF_INT: 0x4b564d06,
 } as const;

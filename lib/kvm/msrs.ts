@@ -15,6 +15,13 @@ export interface MsrRow {
 /** IA32_VMX_*: what VMX can do. */
 export const isVmxCapability = (index: number): boolean => index >= MSR.VMX_FIRST && index <= MSR.VMX_LAST;
 
+/** MSRs that no vCPU without an in-kernel LAPIC can be given, whatever the value (kvm_pv_enable_async_pf_int): it holds 0. */
+const NEED_LAPIC: ReadonlySet<number> = new Set([MSR.KVM_ASYNC_PF_INT]);
+
+/** Those of a host's MSRs that are worth moving of such a vCPU: one that is always refused costs a call of its own at each set. */
+export const msrsOfVcpu = (indices: readonly number[], lapic: boolean): readonly number[] =>
+  lapic ? indices : indices.filter((index) => !NEED_LAPIC.has(index));
+
 /** KVM_GET_MSR_INDEX_LIST or KVM_GET_MSR_FEATURE_INDEX_LIST on /dev/kvm. */
 export function getMsrIndices(kvm: IoctlPort, request: number): number[] {
   const probe = Buffer.alloc(4);

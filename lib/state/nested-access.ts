@@ -93,10 +93,11 @@ function hasCurrentVmcsOutOfL2(bytes: Uint8Array): boolean {
 }
 
 function forKernel(vcpu: KernelVcpu, bytes: Uint8Array): Buffer {
-  const buffer = Buffer.alloc(bufferBytes(requireNested(vcpu).maxBytes));
+  // Every byte of it is written: those past the state are 0.
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes(requireNested(vcpu).maxBytes));
   // Bytes past what any state of this host can have are not read by its kernel.
   buffer.set(bytes.subarray(0, buffer.length));
-  return buffer;
+  return buffer.fill(0, Math.min(bytes.length, buffer.length));
 }
 
 /** Out of L2 and out of VMX operation; GIF set. Has no precondition on either vendor. */

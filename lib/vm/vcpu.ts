@@ -4,6 +4,7 @@
 import { VcpudError } from '../errors/vcpud-error.js';
 import { KVM, MP_STATE } from '../kvm/abi.js';
 import { forOperatingSystem, setCpuid, withApicId } from '../kvm/cpuid.js';
+import { msrsOfVcpu } from '../kvm/msrs.js';
 import type { IoctlPort, VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { KernelError } from '../os/kernel-error.js';
 import {
@@ -84,7 +85,7 @@ export class Vcpu implements StateVcpu {
       const shape: VcpuShape = {
         capabilities,
         irqchip,
-        msrIndices: host.msrIndices,
+        msrIndices: msrsOfVcpu(host.msrIndices, irqchip),
         nested: format === undefined ? undefined : { format, maxBytes },
       };
       const powerOn = captureVcpu({ port, shape }, NESTED_STEPS);

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KVM, SIZE } from '../../../lib/kvm/abi.js';
+import { KVM, MSR, SIZE } from '../../../lib/kvm/abi.js';
 import {
   getMsrIndices,
   MsrRefused,
@@ -10,11 +10,15 @@ import {
   msrEntries,
   msrGroups,
   msrRows,
+  msrsOfVcpu,
   readMsr,
   readMsrs,
+  readMsrsStep,
   writeMsrs,
+  writeMsrsStep,
 } from '../../../lib/kvm/msrs.js';
-import type { IoctlPort } from '../../../lib/kvm/port.js';
+import { type Ioctl, type IoctlPort, oneByOne, type SeriesPort } from '../../../lib/kvm/port.js';
+import { doStep } from '../../../lib/kvm/steps.js';
 import { KernelError } from '../../../lib/os/kernel-error.js';
 
 /** A vCPU with these MSRs; those in `readOnly` take no other value than they have. */
@@ -171,5 +175,48 @@ describe('the list of MSRs', () => {
       },
     };
     expect(() => getMsrIndices(kvm, KVM.GET_MSR_INDEX_LIST)).toThrow(KernelError);
+  });
+});
+
+describe('of a vCPU', () => {
+  test('those that it can never be given for want of a LAPIC are left out', () => {
+    const indices = [MSR.IA32_TSC, MSR.KVM_ASYNC_PF_INT, MSR.IA32_TSC_DEADLINE];
+    expect(msrsOfVcpu(indices, true)).toEqual(indices);
+    expect(msrsOfVcpu(indices, false)).toEqual([MSR.IA32_TSC, MSR.IA32_TSC_DEADLINE]);
+  });
+});
+
+describe('as a step', () => {
+  const asSeries = ({ ioctl }: IoctlPort): SeriesPort => {
+    const port = { ioctl, ioctls: (calls: readonly Ioctl[]) => oneByOne(port, calls) };
+    return port;
+  };
+  const msrsArbitrary = fc.uniqueArray(fc.nat(12), { maxLength: 12 });
+  const holding = (indices: readonly number[]) =>
+    new Map(indices.map((index) => [index, BigInt(index) % 3n]));
+  const outcomeOf = <T>(task: () => T): T | string => {
+    try {
+      return task();
+    } catch (error) {
+      return String(error);
+    }
+  };
+
+  test('they read and write what they do at once, whatever is missing or refused', () => {
+    fc.assert(
+      fc.property(msrsArbitrary, msrsArbitrary, msrsArbitrary, (there, readOnly, asked) => {
+        const write = (how: (port: SeriesPort, entries: Buffer) => void) => {
+          const msrs = holding(there);
+          const port = asSeries(vcpuWith(msrs, new Set(readOnly)));
+          const rows = asked.map((index) => ({ index, value: BigInt(index + 1) % 3n }));
+          return { outcome: outcomeOf(() => how(port, msrEntries(rows))), msrs: [...msrs] };
+        };
+        expect(write((port, entries) => doStep(port, writeMsrsStep(port, entries)))).toEqual(
+          write(writeMsrs),
+        );
+        const port = asSeries(vcpuWith(holding(there)));
+        expect(doStep(port, readMsrsStep(port, asked))).toEqual(readMsrs(port, asked).entries);
+      }),
+    );
   });
 });
