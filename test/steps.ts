@@ -73,6 +73,14 @@ const one = (name: string, place: Place, argv: readonly string[]): Job[] => [
 const several = (name: string, place: Place, argvs: ReadonlyArray<readonly string[]>): Job[] =>
   one(name, place, node('run-several.js', JSON.stringify(argvs)));
 
+/** The demo of so many live moves. */
+const live = (name: string, cpu: CpuKind, guest: string, migrations: number): Job => ({
+  name,
+  place: onKernel(cpu),
+  argv: node('../demo/live.js', '--guest', guest, '--migrations', String(migrations)),
+  verdict: 'status',
+});
+
 /** The fuzz as CI runs it, with a fixed seed; by hand any. */
 const fuzz = (cpu: CpuKind, states: number): readonly string[] =>
   node('fuzz/main.js', '--cpu', cpu, '--states', String(states), '--seed', '1');
@@ -145,6 +153,24 @@ export const STEPS: readonly Step[] = [
     group: 'amd',
     what: 'tests on a kernel with nested SVM',
     jobs: (files) => fileJobs('kernel', files, onKernel('amd')),
+  },
+  {
+    name: 'moves',
+    group: 'amd',
+    what: 'guests that move again and again: Linux with a live L2, the small guest, Linux from one kernel to another',
+    jobs: () => [
+      live('Linux moves 20 times', 'amd', 'linux', 20),
+      live('the small guest moves 100 times', 'amd', 'small', 100),
+      {
+        name: 'Linux moves between a host with kernel 6.1 and one with 6.12',
+        place: HERE,
+        argv: node(
+          '../demo/main.js',
+          ...['--guest', 'linux', '--hosts', '2', '--kernels', '6.1,6.12', '--migrations', '2'],
+        ),
+        verdict: 'status',
+      },
+    ],
   },
   {
     name: 'without-nesting',

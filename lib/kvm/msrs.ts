@@ -99,9 +99,10 @@ export function readMsr(port: IoctlPort, index: number): bigint | undefined {
 /** The rows of a table of struct kvm_msr_entry, or those of them that are wanted. */
 export function msrRows(entries: Buffer, wanted: (index: number) => boolean = () => true): MsrRow[] {
   const rows: MsrRow[] = [];
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
   for (let at = 0; at + SIZE.msrEntry <= entries.length; at += SIZE.msrEntry) {
-    const index = entries.readUInt32LE(at);
-    if (wanted(index)) rows.push({ index, value: entries.readBigUInt64LE(at + 8) });
+    const index = view.getUint32(at, true);
+    if (wanted(index)) rows.push({ index, value: view.getBigUint64(at + 8, true) });
   }
   return rows;
 }

@@ -46,12 +46,15 @@ const PERF_CAPABILITIES_LBR_FORMAT = 0x3fn;
 
 /** Bits that a CPUID table's features leave reserved; for a vCPU see lastBranchRecords beside. */
 export function reservedBits(cpuid: Buffer | CpuidIndex): ReservedBits {
-  const without = CR4_FEATURES.filter(([, , features]) => !features.some((feature) => has(cpuid, feature)));
-  const debug = DEBUGCTL_FEATURES.filter(([, , feature]) => has(cpuid, feature));
+  // Bits below 2^31, as numbers: in loops, and without a BigInt each, as a guest stands still for it.
+  let cr4 = 0;
+  for (const [bit, , features] of CR4_FEATURES) if (!hasAny(cpuid, features)) cr4 |= 1 << bit;
+  let debug = 0;
+  for (const [bit, , feature] of DEBUGCTL_FEATURES) if (has(cpuid, feature)) debug |= 1 << bit;
   return {
     cr3: has(cpuid, LAM) ? 0n : CR3_LAM,
-    cr4: bits(without.map(([bit]) => bit)),
-    debugctl: inverse(DEBUGCTL_NOT_JUDGED | bits(debug.map(([bit]) => bit))),
+    cr4: BigInt(cr4),
+    debugctl: inverse(DEBUGCTL_NOT_JUDGED | BigInt(debug)),
     perfGlobalCtrl: inverse(counters(cpuid)),
   };
 }
@@ -71,6 +74,11 @@ export function lastBranchRecords(cpuid: Buffer | CpuidIndex, perfCapabilities: 
   return enabled ? DEBUGCTL_FREEZE_LBRS_ON_PMI : 0n;
 }
 
+function hasAny(cpuid: Buffer | CpuidIndex, features: readonly Feature[]): boolean {
+  for (const feature of features) if (has(cpuid, feature)) return true;
+  return false;
+}
+
 function has(cpuid: Buffer | CpuidIndex, [leaf, subleaf, register, bit]: Feature): boolean {
   return ((cpuidRegister(cpuid, leaf, register, subleaf) >>> bit) & 1) === 1;
 }
@@ -87,10 +95,6 @@ function counters(cpuid: Buffer | CpuidIndex): bigint {
 
 function ones(count: number): bigint {
   return (1n << BigInt(count)) - 1n;
-}
-
-function bits(numbers: readonly number[]): bigint {
-  return numbers.reduce((sum, number) => sum | (1n << BigInt(number)), 0n);
 }
 
 function inverse(value: bigint): bigint {

@@ -45,7 +45,9 @@ export function doSteps<T>(
       at += 1;
       continue;
     }
-    const { answers, failure } = port.ioctls(series.flatMap(({ calls }) => calls));
+    const calls: Ioctl[] = [];
+    for (const step of series) calls.push(...step.calls);
+    const { answers, failure } = port.ioctls(calls);
     let used = 0;
     for (const step of series) {
       const all = used + step.calls.length;

@@ -781,9 +781,9 @@ export class Vm {
 
 /**
  * How often a rehearsal does a thing: V8 compiles what has run some times, and only what has run often as well as it can.
- * Together they take 60 ms in an emulated host of one CPU, and 2 ms on a real one.
+ * Together they take 80 ms in an emulated host of one CPU, and 2 ms on a real one.
  */
-const REHEARSED = { takes: 4, examinations: 30 } as const;
+const REHEARSED = { takes: 8, examinations: 30 } as const;
 
 type Timed = <T>(name: string, task: () => T) => T;
 
