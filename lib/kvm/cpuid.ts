@@ -9,6 +9,7 @@ const FIRST_TRY_ENTRIES = 128;
 const MOST_ENTRIES = 1024;
 /** No entry consists of such bytes: its padding is 0. */
 const UNTOUCHED = 0xff;
+const UNTOUCHED_WORD = 0xffff_ffff;
 
 /** The entries of a CPUID table: 40 bytes each, no header. */
 function readTable(port: IoctlPort, request: number): Buffer {
@@ -39,7 +40,9 @@ function roomFor(count: number): Buffer {
 function writtenEntries(table: Buffer): Buffer {
   const end = SIZE.cpuidHeader + SIZE.cpuidEntry * table.readUInt32LE(0);
   const entries = table.subarray(SIZE.cpuidHeader, end);
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
   for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
+    if (view.getUint32(at + CPUID_ENTRY.function, true) !== UNTOUCHED_WORD) continue; // most, and at once
     const untouched = entries.subarray(at, at + SIZE.cpuidEntry).every((byte) => byte === UNTOUCHED);
     if (untouched) return entries.subarray(0, at);
   }
@@ -64,7 +67,7 @@ export function getCpuidStep(vcpu: IoctlPort): SeriesStep<Buffer> {
 
 /** struct kvm_cpuid2 with these entries. */
 export function cpuidTable(entries: Buffer): Buffer {
-  const table = Buffer.alloc(SIZE.cpuidHeader + entries.length);
+  const table = Buffer.allocUnsafe(SIZE.cpuidHeader + entries.length).fill(0, 0, SIZE.cpuidHeader);
   table.writeUInt32LE(entries.length / SIZE.cpuidEntry, 0);
   entries.copy(table, SIZE.cpuidHeader);
   return table;

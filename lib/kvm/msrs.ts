@@ -183,7 +183,7 @@ export function writeMsrsStep(port: IoctlPort, entries: Buffer): SeriesStep<void
 
 /** struct kvm_msrs with these entries. */
 function msrTable(entries: Buffer): Buffer {
-  const table = Buffer.alloc(SIZE.msrsHeader + entries.length);
+  const table = Buffer.allocUnsafe(SIZE.msrsHeader + entries.length).fill(0, 0, SIZE.msrsHeader);
   table.writeUInt32LE(entries.length / SIZE.msrEntry, 0);
   entries.copy(table, SIZE.msrsHeader);
   return table;

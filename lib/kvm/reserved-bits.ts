@@ -69,8 +69,8 @@ export function kernelReservedBits(supportedCpuid: Buffer): ReservedBits {
 }
 
 /** Bits of IA32_DEBUGCTL that a vCPU has by its last-branch records. `perfCapabilities`: its IA32_PERF_CAPABILITIES. */
-export function lastBranchRecords(cpuid: Buffer | CpuidIndex, perfCapabilities: bigint): bigint {
-  const enabled = has(cpuid, PDCM) && (perfCapabilities & PERF_CAPABILITIES_LBR_FORMAT) !== 0n;
+export function lastBranchRecords(cpuid: Buffer, perfCapabilities: bigint): bigint {
+  const enabled = (perfCapabilities & PERF_CAPABILITIES_LBR_FORMAT) !== 0n && has(cpuid, PDCM);
   return enabled ? DEBUGCTL_FREEZE_LBRS_ON_PMI : 0n;
 }
 

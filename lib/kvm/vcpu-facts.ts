@@ -64,14 +64,27 @@ export function cpuidFacts(cpuid: Buffer | CpuidIndex): CpuidFacts {
   };
 }
 
+/** Of so many tables the facts are kept: vCPUs of one kind have the same ones, but for their APIC ids. */
+const MOST_TABLES = 64;
+const known: Array<readonly [table: Buffer, facts: CpuidFacts]> = [];
+
+/** The same, out of what is known where the table is: a guest may stand still for it. */
+function knownCpuidFacts(table: Buffer): CpuidFacts {
+  for (const [other, facts] of known) if (other.equals(table)) return facts;
+  const copy = Buffer.from(table);
+  const facts = cpuidFacts(new CpuidIndex(copy));
+  known.unshift([copy, facts]);
+  known.length = Math.min(known.length, MOST_TABLES);
+  return facts;
+}
+
 /** Whether factsOf looks at the MSR. */
 const isAskedFor = (index: number): boolean => index === MSR.IA32_PERF_CAPABILITIES || isVmxCapability(index);
 
 function factsOf(registers: RegisterFacts, table: Buffer, msrs: readonly MsrRow[]): VcpuFacts {
-  const cpuid = new CpuidIndex(table);
-  const facts = cpuidFacts(cpuid);
+  const facts = knownCpuidFacts(table);
   const perfCapabilities = msrs.find(({ index }) => index === MSR.IA32_PERF_CAPABILITIES)?.value ?? 0n;
-  const debugctl = facts.reserved.debugctl & ~lastBranchRecords(cpuid, perfCapabilities);
+  const debugctl = facts.reserved.debugctl & ~lastBranchRecords(table, perfCapabilities);
   return {
     ...registers,
     ...facts,

@@ -56,8 +56,16 @@ function differingMsrs(a: Buffer, b: Buffer, amd: boolean): string[] {
   };
   // Most rows are alike byte for byte, and are not taken apart: this is done while a guest stands still.
   const [longer, shorter] = a.length < b.length ? [b, a] : [a, b];
-  const blocks = [...unlikeBlocks(longer, shorter, BLOCK_BYTES)];
-  const rows = (table: Buffer) => blocks.flatMap(([from, to]) => msrRows(table.subarray(from, to)));
+  const unlike: Array<[from: number, to: number]> = [];
+  for (const [from, to] of unlikeBlocks(longer, shorter, BLOCK_BYTES)) {
+    for (const [row, end] of unlikeBlocks(
+      longer.subarray(from, to),
+      shorter.subarray(from, to),
+      SIZE.msrEntry,
+    ))
+      unlike.push([from + row, from + end]);
+  }
+  const rows = (table: Buffer) => unlike.flatMap(([from, to]) => msrRows(table.subarray(from, to)));
   const other = new Map(rows(b).map(({ index, value }) => [index, value]));
   return rows(a)
     .filter(

@@ -57,7 +57,8 @@ const has = (shape: VcpuShape, cap: CapName): boolean => (shape.capabilities.get
 
 /** One ioctl that fills a buffer. */
 function got(request: number, bytes: number): SeriesStep<Buffer> {
-  const buffer = Buffer.alloc(bytes);
+  // Out of a slab where it is small: a dozen allocations of their own are a tenth of the time that a capture takes.
+  const buffer = Buffer.allocUnsafe(bytes).fill(0);
   return { calls: [{ request, argument: buffer }], done: () => buffer };
 }
 
