@@ -2,6 +2,7 @@
 // before it, the errors it ends in, and the way back.
 
 import { VcpudError } from '../errors/vcpud-error.js';
+import { EVENTS_LAYOUT } from '../kvm/abi.js';
 import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import type { ByteRange } from '../nested/compare.js';
 import { NESTED_STEPS, nestedNotSupported } from './nested-access.js';
@@ -68,18 +69,28 @@ function stepError(error: unknown, path: string): VcpudError {
 }
 
 /**
- * Gives a vCPU that never ran, and holds what it held when it was new, a whole state. After a failure it is of no use: its VM
- * is to be deleted.
+ * Whether a vCPU that never ran, and was given this, is out of L2, of VMX operation and of SMM, as it was when it was new.
+ * `powerOn`: what it held then.
+ */
+export const isAsNew = (powerOn: VcpuSnapshot, given: VcpuSnapshot): boolean =>
+  given.events?.[EVENTS_LAYOUT.smm] !== 1 &&
+  (given.nested === undefined || powerOn.nested?.equals(given.nested) === true);
+
+/**
+ * Gives a vCPU that never ran a whole state. After a failure it is of no use: its VM is to be deleted. `asNew`: nobody gave
+ * it anything before, or only what isAsNew is true of.
  */
 export function restoreFresh(
   vcpu: StateVcpu,
   snapshot: VcpuSnapshot,
   rules: NestedRules,
   path: string,
+  asNew: boolean,
 ): void {
   requireRestorable(vcpu, snapshot, rules, path);
+  const holds = asNew ? 'what it held when it was new' : 'anything';
   try {
-    restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce, 'what it held when it was new');
+    restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce, holds);
   } catch (error) {
     throw stepError(error, path);
   }

@@ -36,6 +36,8 @@ export class Vcpu implements StateVcpu {
   readonly shape: VcpuShape;
   /** What the vCPU held when it was new: power-on state, as this kernel makes it. Reset gives it back. */
   readonly powerOn: VcpuSnapshot;
+  /** Whether it holds what it held when it was new, or what isAsNew is true of; of meaning while it was never run. */
+  asNew = true;
   /** Why it ended by itself; undefined while it can run. */
   ended: Exclude<ParkReason, { kind: 'asked' }> | undefined;
   /** Absent where the driver runs no guests. */

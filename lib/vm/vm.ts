@@ -19,7 +19,7 @@ import {
   setNestedStateUnchecked,
 } from '../state/nested-set.js';
 import { FORMER_STATE, putBack } from '../state/put-back.js';
-import { requireRestorable, restoreFresh, restoreOrPutBack } from '../state/restore.js';
+import { isAsNew, requireRestorable, restoreFresh, restoreOrPutBack } from '../state/restore.js';
 import { differences } from '../state/snapshot-compare.js';
 import type { VcpuSnapshot } from '../state/vcpu-components.js';
 import {
@@ -612,7 +612,9 @@ export class Vm {
   private restoreVcpus(snapshot: VmSnapshot): boolean[] {
     return this.vcpus.map((vcpu) => {
       const taken = this.takeHalted(snapshot.vcpus[vcpu.index] ?? {});
-      restoreFresh(vcpu, taken.given, this.rules, `state.vcpus[${vcpu.index}]`);
+      const { asNew } = vcpu;
+      vcpu.asNew &&= isAsNew(vcpu.powerOn, taken.given); // what a source has rehearsed may be anything
+      restoreFresh(vcpu, taken.given, this.rules, `state.vcpus[${vcpu.index}]`, asNew);
       return taken.halted;
     });
   }

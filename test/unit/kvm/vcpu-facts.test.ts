@@ -1,7 +1,7 @@
 // What the rules are told of a vCPU, from its captured parts, and what is known of one whose description lacks some.
 
 import { describe, expect, test } from 'vitest';
-import { EVENTS_LAYOUT, SIZE, SREGS_LAYOUT } from '../../../lib/kvm/abi.js';
+import { CPUID_ENTRY, EVENTS_LAYOUT, SIZE, SREGS_LAYOUT } from '../../../lib/kvm/abi.js';
 import { msrEntries } from '../../../lib/kvm/msrs.js';
 import { knownOf, newVcpuFacts, vcpuFacts } from '../../../lib/kvm/vcpu-facts.js';
 
@@ -41,6 +41,26 @@ describe('registers', () => {
 
   test('of a new vCPU are those of an L1 in 64-bit mode with SVM on', () => {
     expect(newVcpuFacts(Buffer.alloc(0), [])).toMatchObject({ efer: 0x1500n, cr0: 0x8001_0033n });
+  });
+});
+
+describe('what CPUID says', () => {
+  /** A table of the highest extended leaf, and of the physical address bits. */
+  const writeBits = (table: Buffer, bits: number): Buffer => {
+    table.writeUInt32LE(0x80000000, CPUID_ENTRY.function);
+    table.writeUInt32LE(0x80000008, CPUID_ENTRY.eax);
+    table.writeUInt32LE(0x80000008, SIZE.cpuidEntry + CPUID_ENTRY.function);
+    table.writeUInt32LE(bits, SIZE.cpuidEntry + CPUID_ENTRY.eax);
+    return table;
+  };
+  const bitsOf = (cpuid: Buffer) => vcpuFacts({ cpuid }).maxPhyAddr;
+
+  test('is each table’s own, however many there were before, and whoever writes into one afterwards', () => {
+    const all = Array.from({ length: 200 }, (_, bits) => bits);
+    const table = (bits: number) => writeBits(Buffer.alloc(2 * SIZE.cpuidEntry), bits);
+    for (let round = 0; round < 2; round += 1) expect(all.map((bits) => bitsOf(table(bits)))).toEqual(all);
+    const one = table(40);
+    expect([bitsOf(one), bitsOf(writeBits(one, 41)), bitsOf(table(40))]).toEqual([40, 41, 40]);
   });
 });
 
