@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { VcpudClient } from '../lib/api/client.js';
 import type { TlsMaterial } from '../lib/api/tls-files.js';
 import { Authority } from '../test/harness/certificates.js';
+import type { CpuKind } from '../test/harness/host-kind.js';
 import type { Station } from '../test/harness/moving-guest.js';
 import { VCPUD } from '../test/harness/programs.js';
 import type { Kernel } from '../test/testbed/kernel.js';
@@ -15,7 +16,7 @@ import { type Scenario, timeLimitMs } from './options.js';
 import { Phases } from './phases.js';
 
 export interface TwoHostsResult extends Moved {
-  readonly vendor: 'amd';
+  readonly vendor: CpuKind;
   /** uname -r of each. */
   readonly kernels: readonly string[];
   readonly phases: ReadonlyArray<{ readonly name: string; readonly ms: number }>;
@@ -48,6 +49,7 @@ async function freePort(): Promise<number> {
 
 /** Boots a host with a vcpud in it; resolves when that listens. */
 async function emulatedVcpud(
+  cpu: CpuKind,
   kernel: Kernel,
   identity: TlsMaterial,
   own: TlsMaterial,
@@ -63,6 +65,7 @@ async function emulatedVcpud(
   });
   const ended = runInTestbed({
     ...DEFAULTS,
+    cpu,
     kernel,
     cwd: process.cwd(),
     command: ['sh', '-c', SERVE, 'sh', VCPUD, 'serve', '--listen', `tcp://127.0.0.1:${PORT}`],
@@ -100,12 +103,12 @@ async function emulatedVcpud(
 }
 
 async function demo(
-  { guest, migrations, kernels }: Extract<Scenario, { kind: 'two hosts' }>,
+  { cpu, guest, migrations, kernels }: Extract<Scenario, { kind: 'two hosts' }>,
   say: (line: string) => void,
   progress: (line: string) => void,
 ): Promise<TwoHostsResult> {
   const phases = new Phases(say);
-  const timeoutMs = timeLimitMs('amd', migrations);
+  const timeoutMs = timeLimitMs(cpu, migrations);
   const authority = await Authority.make('the demo');
   const own = await authority.issue('orchestrator', { sides: ['client'] });
   const vcpuds: EmulatedVcpud[] = [];
@@ -118,7 +121,7 @@ async function demo(
         `host ${i + 1}`,
         `kernel ${kernel}, and a vcpud that listens with mutual TLS`,
         async () => {
-          vcpuds.push(await emulatedVcpud(kernel, identity, own, timeoutMs, told));
+          vcpuds.push(await emulatedVcpud(cpu, kernel, identity, own, timeoutMs, told));
         },
       );
     }
@@ -138,7 +141,7 @@ async function demo(
       },
     });
     return {
-      vendor: 'amd',
+      vendor: cpu,
       kernels: releases,
       ...moved,
       phases: phases.all,

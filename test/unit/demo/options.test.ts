@@ -9,10 +9,14 @@ test.each([
   ['--guest small --migrations 1000', { kind: 'live', guest: 'small', migrations: 1000 }],
   ['--guest linux', { kind: 'live', guest: 'linux', migrations: 20 }],
   ['--driver model', { kind: 'model' }],
-  ['--hosts 2', { kind: 'two hosts', guest: 'small', migrations: 20, kernels: ['6.1', '6.12'] }],
+  ['--hosts 2', { kind: 'two hosts', cpu: 'amd', guest: 'small', migrations: 20, kernels: ['6.1', '6.12'] }],
+  [
+    '--hosts 2 --cpu intel --migrations 2',
+    { kind: 'two hosts', cpu: 'intel', guest: 'small', migrations: 2, kernels: ['6.1', '6.1'] },
+  ],
   [
     '--hosts 2 --kernels 6.12,6.12 --guest linux --migrations 4 --cpu amd',
-    { kind: 'two hosts', guest: 'linux', migrations: 4, kernels: ['6.12', '6.12'] },
+    { kind: 'two hosts', cpu: 'amd', guest: 'linux', migrations: 4, kernels: ['6.12', '6.12'] },
   ],
 ])('"%s" is that scenario', (line, scenario) => {
   const options = readOptions(line.split(' ').filter((word) => word !== ''));
@@ -27,7 +31,7 @@ test.each([
   ['--driver model --guest linux', /runs no guest/],
   ['--driver model --migrations 2', /runs no guest/],
   ['--hosts 3', /--hosts is one of 1, 2, not 3/],
-  ['--hosts 2 --cpu intel', /AMD hosts/],
+  ['--hosts 2 --cpu intel --kernels 6.1,6.12', /Intel hosts have kernel 6\.1/],
   ['--hosts 2 --kernels 6.1', /two, such as 6\.1,6\.12/],
   ['--hosts 2 --kernels 6.1,5.10', /not 5\.10/],
   ['--kernels 6.1,6.12', /goes with --hosts 2/],
