@@ -9,6 +9,7 @@ import { MovingSmall } from '../test/harness/moving-small.js';
 import type { GuestName } from './options.js';
 import type { Phases } from './phases.js';
 
+/** What a blackout may be predicted as, ms, where nobody says it. */
 const MAX_BLACKOUT_MS = 300;
 /** Up to so many moves each has a line of its own. */
 const MOST_LINES = 40;
@@ -86,6 +87,7 @@ export async function moveBackAndForth(
   migrations: number,
   phases: Phases,
   watcher: MovesWatcher,
+  maxBlackoutMs = MAX_BLACKOUT_MS,
 ): Promise<Moved> {
   const kind = KINDS[name];
   const { guest, last } = kind.make(first, second);
@@ -96,7 +98,7 @@ export async function moveBackAndForth(
   const began = performance.now();
   let told = began;
   for (let i = 1; i <= migrations; i += 1) {
-    const result = await guest.move({ verifyMemory: i === 1, maxBlackoutMs: MAX_BLACKOUT_MS });
+    const result = await guest.move({ verifyMemory: i === 1, maxBlackoutMs });
     results.push(result);
     if (migrations <= MOST_LINES) phases.add(`move ${i}`, result.totalMs, ofOne(result));
     await guest.goesOn(kind.linesBetween);

@@ -27,7 +27,10 @@ const FD = { console: 3, control: 4, memory: MEMORY_FD, network: 6, commands: 7,
 const inherited = (name: keyof typeof FD) => `/proc/self/fd/${FD[name]}`;
 
 /** Bochs's configuration, in the syntax of a bochsrc line. */
-export function configuration(intel: IntelCache, memory: string): readonly { line: string; why: string }[] {
+export function configuration(
+  intel: IntelCache,
+  { memory, forwards }: Pick<HostSettings, 'memory' | 'forwards'>,
+): readonly { line: string; why: string }[] {
   const megabytes = megabytesOf(memory);
   const bios = join(intel.root, 'usr/share/bochs/BIOS-bochs-latest');
   return [
@@ -50,7 +53,12 @@ export function configuration(intel: IntelCache, memory: string): readonly { lin
     { line: 'ata1: enabled=0', why: 'the same' },
     { line: `com1: enabled=1, mode=file, dev=${inherited('console')}`, why: 'ttyS0' },
     { line: `com2: enabled=1, mode=file, dev=${inherited('control')}`, why: 'started, exited' },
-    { line: 'clock: sync=none, time0=utc', why: 'as fast as it goes' },
+    forwards.length === 0
+      ? { line: 'clock: sync=none, time0=utc', why: 'as fast as it goes' }
+      : {
+          line: 'clock: sync=slowdown, time0=utc',
+          why: 'one that others call may not be hours ahead of them',
+        },
     { line: 'config_interface: textconfig', why: 'no menu: -q' },
     { line: 'display_library: term', why: 'needs no X server and no port; nothing is shown' },
     { line: 'log: -', why: 'to stderr' },
@@ -89,7 +97,7 @@ export async function startIntelHost(settings: HostSettings, progress: Progress)
   }
   const base = await filledCache(progress);
   const intel = await filledIntelCache(base, progress);
-  const options = configuration(intel, settings.memory).map((row) => `${row.line}\n`);
+  const options = configuration(intel, settings).map((row) => `${row.line}\n`);
   const host = await cachedHost(base, intel, settings.nested, progress);
   for (const { hostPort } of settings.forwards) await claimable(hostPort);
   const uplink = await openUplink();
