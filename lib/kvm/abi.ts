@@ -19,6 +19,9 @@ export function requestSize(request: number): number {
   return Math.floor(request / 2 ** 16) & 0x3fff;
 }
 
+/** KVM_MAX_CPUID_ENTRIES: a vCPU's table has no more. */
+export const MOST_CPUID_ENTRIES = 256;
+
 /** Sizes in bytes of the fixed structures, by name. */
 export const SIZE = {
   regs: 144,

@@ -52,10 +52,10 @@ export function doSteps<T>(
     for (const step of series) {
       const all = used + step.calls.length;
       const stopped = failure !== undefined && all > answers.length;
-      const last = used;
+      const own = answers.slice(used, all);
       ended(
         outcomeOf(() => {
-          if (!stopped) return step.done(answers.slice(last, all));
+          if (!stopped) return step.done(own);
           if (step.otherwise === undefined) throw failure;
           return step.otherwise(failure);
         }),

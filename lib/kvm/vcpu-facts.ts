@@ -4,7 +4,7 @@
 import { read, viewOf } from '../nested/codec.js';
 import { FLAG, FORMAT, HEADER, VMCS12 } from '../nested/layout.js';
 import { hasFlag, type Need, type ReadGuest, type VcpuFacts } from '../nested/rule.js';
-import { EVENTS_LAYOUT, MSR, SREGS_LAYOUT } from './abi.js';
+import { EVENTS_LAYOUT, MOST_CPUID_ENTRIES, MSR, SIZE, SREGS_LAYOUT } from './abi.js';
 import { CpuidIndex, cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
 import { isVmxCapability, type MsrRow, msrRows } from './msrs.js';
 import { lastBranchRecords, reservedBits } from './reserved-bits.js';
@@ -66,14 +66,16 @@ export function cpuidFacts(cpuid: Buffer | CpuidIndex): CpuidFacts {
 
 /** Of so many tables the facts are kept: vCPUs of one kind have the same ones, but for their APIC ids. */
 const MOST_TABLES = 64;
+/** Longer ones are no vCPU's: a caller may describe anything, and none of that is kept. */
+const MOST_TABLE_BYTES = MOST_CPUID_ENTRIES * SIZE.cpuidEntry;
 const known: Array<readonly [table: Buffer, facts: CpuidFacts]> = [];
 
 /** The same, out of what is known where the table is: a guest may stand still for it. */
 function knownCpuidFacts(table: Buffer): CpuidFacts {
   for (const [other, facts] of known) if (other.equals(table)) return facts;
-  const copy = Buffer.from(table);
-  const facts = cpuidFacts(new CpuidIndex(copy));
-  known.unshift([copy, facts]);
+  const facts = cpuidFacts(new CpuidIndex(table));
+  if (table.length > MOST_TABLE_BYTES) return facts;
+  known.unshift([Buffer.from(table), facts]);
   known.length = Math.min(known.length, MOST_TABLES);
   return facts;
 }

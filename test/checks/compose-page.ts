@@ -451,10 +451,10 @@ ${table(['part', 'what', 'grows with'], BLACKOUT)}
 
 What of a switch can be done before it, the two vcpuds do before it, while the guest runs. The destination rehearses: it is
 given a new vCPU's state, sets it, reads it back, and examines a nested state of the guest's, each as often as V8 needs to
-compile it well, after every round but within a second of having done so with memory in it. Both collect their heaps after a round that moved much in messages, so that V8
-does not begin to in the switch. And for the switch itself their main threads go before all others (see
-[deploy.md](deploy.md)). An orchestrator has nothing to do for that; waiting long between the last round and the switch undoes
-some of it.
+compile it well, after every round but within a second of having done so with memory in it. Both collect their heaps after a
+round that moved much in messages, so that V8 does not begin to in the switch. And for the switch itself their main threads
+go before all others (see [deploy.md](deploy.md)). An orchestrator has nothing to do for that; waiting long between the last
+round and the switch undoes some of it.
 
 With \`verify_memory\` the destination has a "hash" too, before its restore. \`blackout\` is from the stop of the first vCPU to
 the destination's word at the source, so the guest stood still for no longer. Relayed, it is from \`PauseVm\` to the answer of

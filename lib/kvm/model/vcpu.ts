@@ -2,7 +2,7 @@
 
 import { REFUSED_EVERYWHERE } from '../../nested/rule.js';
 import { KernelError } from '../../os/kernel-error.js';
-import { KVM, requestName, requestSize, SIZE } from '../abi.js';
+import { KVM, MOST_CPUID_ENTRIES, requestName, requestSize, SIZE } from '../abi.js';
 import { type Ioctl, oneByOne, type SeriesResult, type VcpuPort } from '../port.js';
 import { type CpuidTables, isValidCpuid, updateRuntimeBits } from './cpuid.js';
 import { E2BIG, EINVAL } from './errno.js';
@@ -19,8 +19,6 @@ import { XsaveArea } from './xsave.js';
 /** KVM_CAP_* that decide what a vCPU does. */
 const CAP_TSC_CONTROL = 60;
 const CAP_XSAVE2 = 208;
-/** KVM_MAX_CPUID_ENTRIES. */
-const MOST_CPUID_ENTRIES = 256;
 /** Parts in a million by which a TSC may be off the host's and still need no scaling. */
 const TSC_TOLERANCE_PPM = 250;
 
