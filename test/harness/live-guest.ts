@@ -1,7 +1,7 @@
 // Guests that run an L2, as the tests on real kernels have them: started, watched, caught where a test wants them,
 // and moved to another VM. No sleeps: a guest that was let go is waited for until its counters have changed.
 
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import type { VcpudClient } from '../../lib/api/client.js';
 import { vcpuSnapshot } from '../../lib/api/vcpu-state.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
@@ -131,11 +131,14 @@ export async function moveTo(from: VmRef, to: VmRef, state: VmState__Output): Pr
   await createAlike(from, to);
   await copyMemory(from, to);
   await to.client.vm.SetVmState({ name: nameOf(to), state });
-  expect(await unlike(to, state)).toEqual([]);
+  assert.deepEqual(await unlike(to, state), []);
   await from.client.vm.DeleteVm({ name: nameOf(from) });
 }
 
 /** What no line of a guest may say: that L1 or L2 found its own state changed. */
 export function expectNoPanic({ lines }: Watcher): void {
-  expect(lines.map(({ text }) => text).filter((text) => text.includes('panic'))).toEqual([]);
+  assert.deepEqual(
+    lines.map(({ text }) => text).filter((text) => text.includes('panic')),
+    [],
+  );
 }

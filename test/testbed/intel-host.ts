@@ -48,6 +48,9 @@ const KERNEL: readonly { readonly word: string; readonly why: string }[] = [
 
 export const KERNEL_COMMAND_LINE = KERNEL.map((row) => row.word).join(' ');
 
+/** Of util-linux, which every Debian has: tests limit a process by it, and busybox has none. */
+const PRLIMIT = '/usr/bin/prlimit';
+
 const UNIT = 65_536;
 
 /** /init: PID 1. Makes a usable host, takes what the run brings, runs the command and reports on the control line. */
@@ -128,7 +131,7 @@ export async function cachedHost(
   const init = initScript(nested);
   const node = await stat(process.execPath);
   const key = createHash('sha256')
-    .update(JSON.stringify([init, KERNEL_COMMAND_LINE, process.execPath, node.size, node.mtimeMs]))
+    .update(JSON.stringify([init, KERNEL_COMMAND_LINE, PRLIMIT, process.execPath, node.size, node.mtimeMs]))
     .digest('hex')
     .slice(0, 16);
   const folder = join(intel.folder, `host-${key}`);
@@ -176,16 +179,20 @@ async function hostEntries(base: Cache, init: string): Promise<CpioEntry[]> {
     file('modules/order', 0o644, modules.map((module) => module.name).join('\n')),
     file(relative('/', process.execPath), 0o755, await readFile(process.execPath)),
     ...(await Promise.all(
-      (await nodeLibraries()).map(async (path) => file(relative('/', path), 0o755, await readFile(path))),
+      (await libraries()).map(async (path) => file(relative('/', path), 0o755, await readFile(path))),
     )),
+    file('bin/prlimit', 0o755, await readFile(PRLIMIT)),
   ]);
 }
 
-/** What Node links to, by the paths at which its loader finds them; librt is ffi-rs's. */
-async function nodeLibraries(): Promise<string[]> {
-  const { stdout } = await runTool('ldd', [process.execPath]);
-  const paths = [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(/gm)].map((match) => match[1] as string);
-  const libc = paths.find((path) => path.endsWith('/libc.so.6'));
+/** What programs of this machine link to, by the paths at which their loader finds them; librt is ffi-rs's. */
+async function libraries(): Promise<string[]> {
+  const paths = new Set<string>();
+  for (const program of [process.execPath, PRLIMIT]) {
+    const { stdout } = await runTool('ldd', [program]);
+    for (const [, path] of stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(/gm)) paths.add(path as string);
+  }
+  const libc = [...paths].find((path) => path.endsWith('/libc.so.6'));
   if (libc === undefined) throw new TestbedProblem(`${process.execPath} is not linked to a libc.so.6.`);
   return [...paths, join(dirname(libc), 'librt.so.1')];
 }
