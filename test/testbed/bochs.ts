@@ -10,7 +10,14 @@ import type { FileHandle } from 'node:fs/promises';
 import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { type Cache, cachedProgram, filledCache, filledIntelCache, type IntelCache } from './cache.js';
+import {
+  type Cache,
+  cachedProgram,
+  filledCache,
+  filledIntelCache,
+  filledKernel,
+  type IntelCache,
+} from './cache.js';
 import { type Emulator, FORWARDED_TO, type Forward, type HostSettings } from './emulator.js';
 import { cachedHost, INSTRUCTIONS_PER_SECOND, MEMORY_FD, runMemory } from './intel-host.js';
 import { runTool } from './packages.js';
@@ -92,13 +99,11 @@ function megabytesOf(memory: string): number {
 
 /** Starts the Intel host. */
 export async function startIntelHost(settings: HostSettings, progress: Progress): Promise<Emulator> {
-  if (settings.kernel !== '6.1') {
-    throw new TestbedProblem(`The Intel host has kernel 6.1, not ${settings.kernel}; the AMD host has both.`);
-  }
   const base = await filledCache(progress);
+  const kernel = await filledKernel(settings.kernel, base, progress);
   const intel = await filledIntelCache(base, progress);
   const options = configuration(intel, settings).map((row) => `${row.line}\n`);
-  const host = await cachedHost(base, intel, settings.nested, progress);
+  const host = await cachedHost({ base, kernel, intel }, settings, progress);
   for (const { hostPort } of settings.forwards) await claimable(hostPort);
   const uplink = await openUplink();
   const lines: number[] = [];

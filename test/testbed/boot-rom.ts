@@ -63,8 +63,8 @@ long:   movw $0x18, %ax
         movw %ax, %es
         movw %ax, %ss
         movl $${RAM.bootParams}, %esi
-        movl $${RAM.kernel}, %eax
-        jmp *%rax
+        movl $${RAM.entry}, %eax
+        jmp *(%rax)
 
         .balign 8                       # __BOOT_CS is 0x10, __BOOT_DS is 0x18; the accessed bits are set: this is ROM
 gdt:    .quad 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff

@@ -41,7 +41,7 @@ import { type Progress, secondsSince } from './progress.js';
  * Raise a part's version when its packages, its modules or what is made of them changes; older folders can be
  * deleted by hand.
  */
-const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 1, python: 1, browser: 1 } as const;
+const VERSIONS = { testbed: 1, 'kernel-6.12': 1, intel: 2, python: 1, browser: 1 } as const;
 
 /** Where things are in a filled part that holds a kernel: that which every host needs, or a later kernel's. */
 export interface Cache {

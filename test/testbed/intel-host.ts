@@ -118,29 +118,38 @@ export interface IntelHost {
 
 export const MEMORY_FD = 5;
 
-/** How many hosts the cache keeps: other checkouts, and nesting on and off. */
+/** Of what a host is made. */
+interface IntelParts {
+  readonly base: Cache;
+  /** Holds the kernel that was asked for. */
+  readonly kernel: Cache;
+  readonly intel: IntelCache;
+}
+
+/** How many hosts the cache keeps: other checkouts, both kernels, and nesting on and off. */
 const KEPT = 4;
 
 /** The host, made first if its inputs have changed since the last run. */
 export async function cachedHost(
-  base: Cache,
-  intel: IntelCache,
-  nested: boolean,
+  parts: IntelParts,
+  { kernel, nested }: Pick<HostSettings, 'kernel' | 'nested'>,
   progress: Progress,
 ): Promise<IntelHost> {
   const init = initScript(nested);
   const node = await stat(process.execPath);
   const key = createHash('sha256')
-    .update(JSON.stringify([init, KERNEL_COMMAND_LINE, PRLIMIT, process.execPath, node.size, node.mtimeMs]))
+    .update(
+      JSON.stringify([init, kernel, KERNEL_COMMAND_LINE, PRLIMIT, process.execPath, node.size, node.mtimeMs]),
+    )
     .digest('hex')
     .slice(0, 16);
-  const folder = join(intel.folder, `host-${key}`);
+  const folder = join(parts.intel.folder, `host-${key}`);
   await madeOnce(folder, progress, async (draft) => {
     progress("building the Intel host's memory");
-    const initramfs = writeCpio(await hostEntries(base, init));
+    const initramfs = writeCpio(await hostEntries(parts, init));
     const pieces = memoryPieces(
-      await readFile(base.vmlinux),
-      await readFile(await kernelImage(base.root)),
+      await readFile(parts.kernel.vmlinux),
+      await readFile(await kernelImage(parts.kernel.root)),
       initramfs,
       KERNEL_COMMAND_LINE,
     );
@@ -155,9 +164,9 @@ export async function cachedHost(
 }
 
 /** What all runs share. */
-async function hostEntries(base: Cache, init: string): Promise<CpioEntry[]> {
+async function hostEntries({ base, kernel }: IntelParts, init: string): Promise<CpioEntry[]> {
   const modules = await modulesInLoadOrder(
-    join(base.root, 'lib/modules'),
+    join(kernel.root, 'lib/modules'),
     MODULES.map((row) => row.name),
     cachedProgram(base, 'xz'),
   );

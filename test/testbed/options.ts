@@ -26,7 +26,7 @@ export function readOptions(argv: readonly string[]): TestbedOptions {
     .argument('[command...]', 'what to run; its output and exit status come back')
     .addOption(new Option('--cpu <vendor>', 'whose CPU').choices(['amd', 'intel']).default(DEFAULTS.cpu))
     .addOption(
-      new Option('--kernel <version>', "the AMD host's kernel").choices(KERNELS).default(DEFAULTS.kernel),
+      new Option('--kernel <version>', "the host's kernel").choices(KERNELS).default(DEFAULTS.kernel),
     )
     .addOption(new Option('--nested <switch>', "kvm's parameter nested").choices(['on', 'off']).default('on'))
     .option('--memory <size>', "the host's memory, such as 3G", memory, DEFAULTS.memory)

@@ -11,7 +11,9 @@ export const RAM = {
   commandLine: 0x21000,
   pml4: 0x22000,
   pdpt: 0x23000,
-  /** Where a vmlinux of x86-64 is linked to run, and its entry point. */
+  /** Holds the kernel's entry point, for boot-rom.ts: u64. */
+  entry: 0x24000,
+  /** Where a vmlinux of x86-64 is linked to run. */
   kernel: 0x1000000,
   /** What one run alone has (intel-host.ts); reserved, so that the kernel neither uses nor clears it. */
   run: 0x6000000,
@@ -20,7 +22,7 @@ export const RAM = {
 } as const;
 
 /** Offsets in an ELF file (elf(5), Elf64_Ehdr and Elf64_Phdr). */
-const ELF = { phoff: 32, phnum: 56, phentsize: 56 } as const;
+const ELF = { entry: 24, phoff: 32, phnum: 56, phentsize: 56 } as const;
 const SEGMENT = { type: 0, offset: 8, paddr: 24, filesz: 32, memsz: 40 } as const;
 const PT_LOAD = 1;
 
@@ -58,6 +60,7 @@ export function memoryPieces(
     { at: RAM.bootParams, data: bootParams(bzImage, initramfs.length) },
     { at: RAM.commandLine, data: Buffer.from(`${commandLine}\0`) },
     ...identityMap(),
+    { at: RAM.entry, data: vmlinux.subarray(ELF.entry, ELF.entry + 8) },
     { at: RAM.initramfs, data: initramfs },
   ];
 }
