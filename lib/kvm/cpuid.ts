@@ -80,42 +80,8 @@ export function setCpuid(vcpu: IoctlPort, entries: Buffer): void {
 
 export type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
 
-/** A table that many questions are asked of: looked through once. */
-export class CpuidIndex {
-  private readonly entries: Buffer;
-  /** Offset of an entry by leaf and subleaf. */
-  private readonly places = new Map<number, number>();
-
-  /** The entries must not change afterwards. */
-  constructor(entries: Buffer) {
-    this.entries = entries;
-    const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
-    for (let at = 0; at + SIZE.cpuidEntry <= entries.length; at += SIZE.cpuidEntry) {
-      const key = placeKey(
-        view.getUint32(at + CPUID_ENTRY.function, true),
-        view.getUint32(at + CPUID_ENTRY.index, true),
-      );
-      if (!this.places.has(key)) this.places.set(key, at);
-    }
-  }
-
-  register(leaf: number, register: Register, subleaf: number): number {
-    const at = this.places.get(placeKey(leaf, subleaf));
-    return at === undefined ? 0 : this.entries.readUInt32LE(at + CPUID_ENTRY[register]);
-  }
-}
-
-/** Exact: subleaves of KVM's tables have far less than 21 bits. */
-const placeKey = (leaf: number, subleaf: number): number => leaf + subleaf * 2 ** 32;
-
 /** A register of a leaf (of its only subleaf, or of the one given); 0 where the table lacks it. */
-export function cpuidRegister(
-  entries: Buffer | CpuidIndex,
-  leaf: number,
-  register: Register,
-  subleaf = 0,
-): number {
-  if (entries instanceof CpuidIndex) return entries.register(leaf, register, subleaf);
+export function cpuidRegister(entries: Buffer, leaf: number, register: Register, subleaf = 0): number {
   for (let at = 0; at < entries.length; at += SIZE.cpuidEntry) {
     if (entries.readUInt32LE(at + CPUID_ENTRY.function) !== leaf) continue;
     if (entries.readUInt32LE(at + CPUID_ENTRY.index) === subleaf)
@@ -127,11 +93,10 @@ export function cpuidRegister(
 const bit = (value: number, n: number): boolean => ((value >>> n) & 1) === 1;
 
 /** CPUID 0x80000001 ECX bit 2: AMD's SVM. */
-export const hasSvm = (entries: Buffer | CpuidIndex): boolean =>
-  bit(cpuidRegister(entries, 0x80000001, 'ecx'), 2);
+export const hasSvm = (entries: Buffer): boolean => bit(cpuidRegister(entries, 0x80000001, 'ecx'), 2);
 
 /** CPUID 1 ECX bit 5: Intel's VMX. */
-export const hasVmx = (entries: Buffer | CpuidIndex): boolean => bit(cpuidRegister(entries, 1, 'ecx'), 5);
+export const hasVmx = (entries: Buffer): boolean => bit(cpuidRegister(entries, 1, 'ecx'), 5);
 
 const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
 
@@ -139,7 +104,7 @@ const DEFAULT_PHYSICAL_ADDRESS_BITS = 36;
  * CPUID 0x80000008 EAX bits 0-7: bits of a physical address, as cpuid_query_maxphyaddr reads it; 36 where the leaf is
  * missing, or beyond what leaf 0x80000000 says there is.
  */
-export function maxPhyAddr(entries: Buffer | CpuidIndex): number {
+export function maxPhyAddr(entries: Buffer): number {
   const missing = cpuidRegister(entries, 0x80000000, 'eax') < 0x80000008;
   return missing ? DEFAULT_PHYSICAL_ADDRESS_BITS : cpuidRegister(entries, 0x80000008, 'eax') & 0xff;
 }

@@ -2,7 +2,7 @@
 // its own CPUID, of the kernel by what it supports. Asked by vcpu-facts.ts and, for the kernel, by lib/vm/host-rules.ts.
 
 import type { ReservedBits } from '../nested/rule.js';
-import { type CpuidIndex, cpuidRegister } from './cpuid.js';
+import { cpuidRegister } from './cpuid.js';
 
 type Feature = readonly [leaf: number, subleaf: number, register: 'eax' | 'ebx' | 'ecx' | 'edx', bit: number];
 
@@ -45,7 +45,7 @@ const PDCM: Feature = [1, 0, 'ecx', 15];
 const PERF_CAPABILITIES_LBR_FORMAT = 0x3fn;
 
 /** Bits that a CPUID table's features leave reserved; for a vCPU see lastBranchRecords beside. */
-export function reservedBits(cpuid: Buffer | CpuidIndex): ReservedBits {
+export function reservedBits(cpuid: Buffer): ReservedBits {
   // Bits below 2^31, as numbers: in loops, and without a BigInt each, as a guest stands still for it.
   let cr4 = 0;
   for (const [bit, , features] of CR4_FEATURES) if (!hasAny(cpuid, features)) cr4 |= 1 << bit;
@@ -74,17 +74,17 @@ export function lastBranchRecords(cpuid: Buffer, perfCapabilities: bigint): bigi
   return enabled ? DEBUGCTL_FREEZE_LBRS_ON_PMI : 0n;
 }
 
-function hasAny(cpuid: Buffer | CpuidIndex, features: readonly Feature[]): boolean {
+function hasAny(cpuid: Buffer, features: readonly Feature[]): boolean {
   for (const feature of features) if (has(cpuid, feature)) return true;
   return false;
 }
 
-function has(cpuid: Buffer | CpuidIndex, [leaf, subleaf, register, bit]: Feature): boolean {
+function has(cpuid: Buffer, [leaf, subleaf, register, bit]: Feature): boolean {
   return ((cpuidRegister(cpuid, leaf, register, subleaf) >>> bit) & 1) === 1;
 }
 
 /** The counters that CPUID 0Ah names, as IA32_PERF_GLOBAL_CTRL enables them (intel_pmu_refresh). */
-function counters(cpuid: Buffer | CpuidIndex): bigint {
+function counters(cpuid: Buffer): bigint {
   const eax = cpuidRegister(cpuid, 0xa, 'eax');
   const version = eax & 0xff;
   if (version === 0) return 0n;

@@ -5,7 +5,7 @@ import { read, viewOf } from '../nested/codec.js';
 import { FLAG, FORMAT, HEADER, VMCS12 } from '../nested/layout.js';
 import { hasFlag, type Need, type ReadGuest, type VcpuFacts } from '../nested/rule.js';
 import { EVENTS_LAYOUT, MOST_CPUID_ENTRIES, MSR, SIZE, SREGS_LAYOUT } from './abi.js';
-import { CpuidIndex, cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
+import { cpuidRegister, hasSvm, hasVmx, maxPhyAddr } from './cpuid.js';
 import { isVmxCapability, type MsrRow, msrRows } from './msrs.js';
 import { lastBranchRecords, reservedBits } from './reserved-bits.js';
 
@@ -45,7 +45,7 @@ function registerFacts(parts: Parts): RegisterFacts {
 }
 
 /** What the rules ask of a vCPU's CPUID. */
-export function cpuidFacts(cpuid: Buffer | CpuidIndex): CpuidFacts {
+export function cpuidFacts(cpuid: Buffer): CpuidFacts {
   const extended = cpuidRegister(cpuid, 0x80000001, 'edx');
   return {
     maxPhyAddr: maxPhyAddr(cpuid),
@@ -73,7 +73,7 @@ const known: Array<readonly [table: Buffer, facts: CpuidFacts]> = [];
 /** The same, out of what is known where the table is: a guest may stand still for it. */
 function knownCpuidFacts(table: Buffer): CpuidFacts {
   for (const [other, facts] of known) if (other.equals(table)) return facts;
-  const facts = cpuidFacts(new CpuidIndex(table));
+  const facts = cpuidFacts(table);
   if (table.length > MOST_TABLE_BYTES) return facts;
   known.unshift([Buffer.from(table), facts]);
   known.length = Math.min(known.length, MOST_TABLES);

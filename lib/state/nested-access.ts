@@ -17,7 +17,7 @@ import {
 } from '../nested/layout.js';
 import { resetNestedState } from '../nested/reset.js';
 import { hasFlag } from '../nested/rule.js';
-import type { KernelVcpu, NestedSteps } from './vcpu-components.js';
+import type { KernelVcpu } from './state-vcpu.js';
 
 const SIZE_OFFSET = 4;
 
@@ -74,7 +74,7 @@ export function getNestedStep(vcpu: KernelVcpu): SeriesStep<Buffer> {
 export const getNested = (vcpu: KernelVcpu): Buffer => doStep(vcpu.port, getNestedStep(vcpu));
 
 /** KVM_SET_NESTED_STATE, unchecked. Fails with KernelError, or UnexpectedReturn where the kernel answers more than 0. */
-function setNestedStep(vcpu: KernelVcpu, bytes: Uint8Array): SeriesStep<void> {
+export function setNestedStep(vcpu: KernelVcpu, bytes: Uint8Array): SeriesStep<void> {
   const give: Ioctl = { request: KVM.SET_NESTED_STATE, argument: forKernel(vcpu, bytes), answer: 0 };
   // Where the vCPU had left an L2 since it was last read, KVM copies what is left of that L2 into the VMCS that is now
   // current: once, at the next read (vmx_get_nested_state by need_sync_vmcs02_to_vmcs12_rare, which no set clears).
@@ -101,10 +101,8 @@ function forKernel(vcpu: KernelVcpu, bytes: Uint8Array): Buffer {
 }
 
 /** Out of L2 and out of VMX operation; GIF set. Has no precondition on either vendor. */
-const leaveNestedStep = (vcpu: KernelVcpu): SeriesStep<void> =>
+export const leaveNestedStep = (vcpu: KernelVcpu): SeriesStep<void> =>
   setNestedStep(vcpu, resetNestedState(requireNested(vcpu).format));
-
-export const NESTED_STEPS: NestedSteps = { get: getNestedStep, leave: leaveNestedStep, set: setNestedStep };
 
 /** Out of L2 and out of VMX operation, at once. */
 export const leaveNested = (vcpu: KernelVcpu): void => doStep(vcpu.port, leaveNestedStep(vcpu));

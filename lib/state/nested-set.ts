@@ -14,10 +14,11 @@ import {
   judgeNestedState,
   type RuleViolation,
 } from '../nested/rules.js';
-import { getNested, giveNested, NESTED_STEPS, requireNested } from './nested-access.js';
+import { getNested, giveNested, requireNested } from './nested-access.js';
 import { putBack } from './put-back.js';
 import { nestedRefused } from './refusals.js';
-import { captureVcpu, type KernelVcpu, type StateVcpu, type VcpuSnapshot } from './vcpu-components.js';
+import type { KernelVcpu, StateVcpu } from './state-vcpu.js';
+import { captureVcpu, type VcpuSnapshot } from './vcpu-components.js';
 
 /** Which of the rules that vary the kernel at hand enforces, its format, and what it refused beside the rules. */
 export interface NestedRules extends KernelFacts {
@@ -95,13 +96,13 @@ export interface NestedSet {
 /** Throws the error of the rules that a state breaks on the vCPU as it is; changes nothing. It must be out of KVM_RUN. */
 export function checkNestedStateFor(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): void {
   requireNested(vcpu);
-  requireValid(bytes, factsOf(vcpu, captureVcpu(vcpu, NESTED_STEPS)), rules, PATH);
+  requireValid(bytes, factsOf(vcpu, captureVcpu(vcpu)), rules, PATH);
 }
 
 /** Checks a nested state against the vCPU as it is, and sets it. The vCPU must be out of KVM_RUN. */
 export function setNestedState(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): NestedSet {
   requireNested(vcpu);
-  const former = captureVcpu(vcpu, NESTED_STEPS);
+  const former = captureVcpu(vcpu);
   requireValid(bytes, factsOf(vcpu, former), rules, PATH);
   return setOrPutBack(vcpu, bytes, former, (cause) => {
     rules.unexplained.count += 1;
@@ -115,7 +116,7 @@ export function setNestedState(vcpu: StateVcpu, bytes: Uint8Array, rules: Nested
  */
 export function setNestedStateUnchecked(vcpu: StateVcpu, bytes: Uint8Array, rules: NestedRules): NestedSet {
   requireNested(vcpu);
-  const former = captureVcpu(vcpu, NESTED_STEPS);
+  const former = captureVcpu(vcpu);
   const facts = factsOf(vcpu, former);
   const first = checkNestedState(bytes, facts, rules);
   if (first?.field === 'bytes') throw ruleError(first, PATH, []);

@@ -5,10 +5,11 @@ import { VcpudError } from '../errors/vcpud-error.js';
 import { EVENTS_LAYOUT } from '../kvm/abi.js';
 import { vcpuFacts } from '../kvm/vcpu-facts.js';
 import type { ByteRange } from '../nested/compare.js';
-import { NESTED_STEPS, nestedNotSupported } from './nested-access.js';
+import { nestedNotSupported } from './nested-access.js';
 import { type NestedRules, requireHeld, requireValid } from './nested-set.js';
 import { putBack } from './put-back.js';
 import { nestedRefused, partRefused } from './refusals.js';
+import type { StateVcpu } from './state-vcpu.js';
 import {
   captureVcpu,
   failAtOnce,
@@ -16,7 +17,6 @@ import {
   RestoreFailed,
   type RestoreStep,
   restoreVcpu,
-  type StateVcpu,
   type VcpuSnapshot,
 } from './vcpu-components.js';
 
@@ -90,7 +90,7 @@ export function restoreFresh(
   requireRestorable(vcpu, snapshot, rules, path);
   const holds = asNew ? 'what it held when it was new' : 'anything';
   try {
-    restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce, holds);
+    restoreVcpu(vcpu, snapshot, failAtOnce, holds);
   } catch (error) {
     throw stepError(error, path);
   }
@@ -107,9 +107,9 @@ export function restoreOrPutBack(
   path = 'state',
 ): ByteRange[] {
   requireRestorable(vcpu, snapshot, rules, path);
-  const former = captureVcpu(vcpu, NESTED_STEPS);
+  const former = captureVcpu(vcpu);
   try {
-    restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce);
+    restoreVcpu(vcpu, snapshot, failAtOnce);
     return snapshot.nested === undefined ? [] : requireHeld(vcpu, snapshot.nested).ignored;
   } catch (error) {
     const holds = putBack(vcpu, former);

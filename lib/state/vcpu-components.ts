@@ -5,8 +5,10 @@
 import { type CapName, EVENTS_LAYOUT, KVM, MSR, SIZE } from '../kvm/abi.js';
 import { cpuidTable, getCpuidStep } from '../kvm/cpuid.js';
 import { isVmxCapability, msrGroups, readMsrsStep, writeMsrsStep } from '../kvm/msrs.js';
-import { type SeriesPort, UnexpectedReturn } from '../kvm/port.js';
+import { UnexpectedReturn } from '../kvm/port.js';
 import { doStep, doSteps, type SeriesStep, type Step } from '../kvm/steps.js';
+import { getNestedStep, leaveNestedStep, setNestedStep } from './nested-access.js';
+import type { KernelVcpu, StateVcpu, VcpuShape } from './state-vcpu.js';
 
 /** The parts, by the names that the API gives them. */
 export type ComponentName =
@@ -26,32 +28,6 @@ export type ComponentName =
 
 /** The bytes of each part that the vCPU has. */
 export type VcpuSnapshot = Readonly<Partial<Record<ComponentName, Buffer>>>;
-
-/** What decides which parts a vCPU has and how large they are. */
-export interface VcpuShape {
-  /** Of the VM: KVM_CHECK_EXTENSION's answers. */
-  readonly capabilities: ReadonlyMap<CapName, number>;
-  /** Whether the VM has an in-kernel irqchip, and so the vCPU a LAPIC. */
-  readonly irqchip: boolean;
-  /** MSRs that this vCPU can read and that are worth moving. */
-  readonly msrIndices: readonly number[];
-  /** The nested state's format and most bytes, where the host has it. */
-  readonly nested: { readonly format: 'SVM' | 'VMX'; readonly maxBytes: number } | undefined;
-}
-
-/** A vCPU as the kernel has it. */
-export interface KernelVcpu {
-  readonly port: SeriesPort;
-  readonly shape: VcpuShape;
-}
-
-/** A vCPU that can be given a state. */
-export interface StateVcpu extends KernelVcpu {
-  /** Ends what the exit that stopped the vCPU left half done; its registers are of no meaning afterwards. */
-  dropPendingAccess(): void;
-  /** Guest memory at once; undefined for a range that no one region of the VM holds whole. */
-  readGuest(gpa: bigint, bytes: number): Uint8Array | undefined;
-}
 
 const has = (shape: VcpuShape, cap: CapName): boolean => (shape.capabilities.get(cap) ?? 0) > 0;
 
@@ -256,12 +232,12 @@ export const givePart = (vcpu: KernelVcpu, name: Exclude<ComponentName, 'nested'
   doStep(vcpu.port, COMPONENTS[name].set(vcpu, bytes));
 
 /** Takes every part, in CAPTURE_ORDER. The vCPU must be out of KVM_RUN, with pending I/O completed. */
-export function captureVcpu(vcpu: KernelVcpu, nested: NestedSteps): VcpuSnapshot {
+export function captureVcpu(vcpu: KernelVcpu): VcpuSnapshot {
   const { shape } = vcpu;
   const parts = CAPTURE_ORDER.map(([name]) => name).filter((name) =>
     name === 'nested' ? shape.nested !== undefined : COMPONENTS[name].present(shape),
   );
-  const steps = parts.map((name) => (name === 'nested' ? nested.get(vcpu) : COMPONENTS[name].get(vcpu)));
+  const steps = parts.map((name) => (name === 'nested' ? getNestedStep(vcpu) : COMPONENTS[name].get(vcpu)));
   const snapshot: Partial<Record<ComponentName, Buffer>> = {};
   doSteps(vcpu.port, steps, (outcome, at) => {
     if ('error' in outcome) throw outcome.error;
@@ -280,16 +256,6 @@ export class RestoreFailed extends Error {
   }
 }
 
-/** The ways in which this floor touches nested state. */
-export interface NestedSteps {
-  /** GET_NESTED_STATE. */
-  get(vcpu: KernelVcpu): SeriesStep<Buffer>;
-  /** Puts the vCPU out of L2 and out of VMX operation. */
-  leave(vcpu: KernelVcpu): SeriesStep<void>;
-  /** SET_NESTED_STATE; fails unless the kernel answers 0. */
-  set(vcpu: KernelVcpu, bytes: Buffer): SeriesStep<void>;
-}
-
 /**
  * Gives every part that the snapshot has, in RESTORE_ORDER. A step that fails is told to onFailure, which throws to stop
  * (failAtOnce) or notes it and lets the others go on (the way back: as much as can be is given). `holds`: what the vCPU
@@ -298,15 +264,12 @@ export interface NestedSteps {
 export function restoreVcpu(
   vcpu: StateVcpu,
   snapshot: VcpuSnapshot,
-  nested: NestedSteps,
   onFailure: (failure: RestoreFailed) => void,
   holds: 'anything' | 'what it held when it was new' = 'anything',
 ): void {
   const rows = RESTORE_ORDER.filter(([, , endsFormer]) => endsFormer === undefined || holds === 'anything');
   const msrsOf = msrGroups(snapshot.msrs ?? Buffer.alloc(0), msrGroup);
-  const steps = rows.map(([step, , endsFormer]) =>
-    restoreStep(vcpu, snapshot, nested, step, endsFormer, msrsOf),
-  );
+  const steps = rows.map(([step, , endsFormer]) => restoreStep(vcpu, snapshot, step, endsFormer, msrsOf));
   doSteps(vcpu.port, steps, (outcome, at) => {
     if ('error' in outcome)
       onFailure(new RestoreFailed((rows[at] as (typeof rows)[number])[0], outcome.error));
@@ -318,7 +281,6 @@ const NOTHING: SeriesStep<void> = { calls: [], done: () => undefined };
 function restoreStep(
   vcpu: StateVcpu,
   snapshot: VcpuSnapshot,
-  nested: NestedSteps,
   step: RestoreStep,
   endsFormer: 'ends the former state' | undefined,
   msrsOf: (group: MsrGroup) => Buffer,
@@ -328,7 +290,7 @@ function restoreStep(
     case 'pendingAccess':
       return { directly: () => vcpu.dropPendingAccess() };
     case 'leaveNested':
-      return shape.nested === undefined ? NOTHING : nested.leave(vcpu);
+      return shape.nested === undefined ? NOTHING : leaveNestedStep(vcpu);
     case 'leaveSmm':
       return { directly: () => leaveSmm(vcpu) };
     case 'vmxPrerequisites': {
@@ -342,7 +304,7 @@ function restoreStep(
     case 'tscDeadline':
       return writeMsrsStep(port, msrsOf('tscDeadline'));
     case 'nested':
-      return snapshot.nested === undefined ? NOTHING : nested.set(vcpu, snapshot.nested);
+      return snapshot.nested === undefined ? NOTHING : setNestedStep(vcpu, snapshot.nested);
     default: {
       const bytes = snapshot[step];
       return bytes === undefined ? NOTHING : COMPONENTS[step].set(vcpu, bytes);

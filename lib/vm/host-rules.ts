@@ -9,7 +9,8 @@ import { kernelReservedBits } from '../kvm/reserved-bits.js';
 import { PROBES, REFUSED_BIT_PROBES, VALID_STATE } from '../nested/probes.js';
 import { giveNested, leaveNested } from '../state/nested-access.js';
 import type { NestedRules } from '../state/nested-set.js';
-import { COMPONENTS, givePart, type KernelVcpu, readPart } from '../state/vcpu-components.js';
+import type { KernelVcpu } from '../state/state-vcpu.js';
+import { COMPONENTS, givePart, readPart } from '../state/vcpu-components.js';
 import type { HostProfile } from './host.js';
 
 /** Of a 64-bit register, lowest first. */

@@ -4,7 +4,7 @@
 // begins with exactly these rows.
 
 import { VcpudError } from '../errors/vcpud-error.js';
-import { getNested, NESTED_STEPS } from '../state/nested-access.js';
+import { getNested } from '../state/nested-access.js';
 import { differences } from '../state/snapshot-compare.js';
 import { failAtOnce, restoreVcpu } from '../state/vcpu-components.js';
 import type { Vcpu } from './vcpu.js';
@@ -18,7 +18,7 @@ function withoutConstants({ powerOn }: Vcpu): Vcpu['powerOn'] {
 /** Resets a parked vCPU. Gives the nested state that it then holds, undefined on a host without. */
 export function resetVcpu(vcpu: Vcpu): Buffer | undefined {
   try {
-    restoreVcpu(vcpu, withoutConstants(vcpu), NESTED_STEPS, failAtOnce);
+    restoreVcpu(vcpu, withoutConstants(vcpu), failAtOnce);
   } catch (error) {
     const unlike = differences(vcpu.powerOn, vcpu.capture());
     const message = `the reset failed: ${(error as Error).message}`;

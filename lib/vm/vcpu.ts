@@ -7,15 +7,9 @@ import { forOperatingSystem, setCpuid, withApicId } from '../kvm/cpuid.js';
 import { msrsOfVcpu } from '../kvm/msrs.js';
 import type { IoctlPort, VcpuPort, VcpuRun, VmPort } from '../kvm/port.js';
 import { KernelError } from '../os/kernel-error.js';
-import {
-  bufferBytes,
-  getNested,
-  NESTED_STEPS,
-  nestedNotSupported,
-  prepareGet,
-  takeGot,
-} from '../state/nested-access.js';
-import { captureVcpu, type StateVcpu, type VcpuShape, type VcpuSnapshot } from '../state/vcpu-components.js';
+import { bufferBytes, getNested, nestedNotSupported, prepareGet, takeGot } from '../state/nested-access.js';
+import type { StateVcpu, VcpuShape } from '../state/state-vcpu.js';
+import { captureVcpu, type VcpuSnapshot } from '../state/vcpu-components.js';
 import type { GuestMemory } from './guest-memory.js';
 import type { HostProfile } from './host.js';
 import { type RunnerEvents, VcpuRunner } from './vcpu-runner.js';
@@ -90,7 +84,7 @@ export class Vcpu implements StateVcpu {
         msrIndices: msrsOfVcpu(host.msrIndices, irqchip),
         nested: format === undefined ? undefined : { format, maxBytes },
       };
-      const powerOn = captureVcpu({ port, shape }, NESTED_STEPS);
+      const powerOn = captureVcpu({ port, shape });
       let vcpu: Vcpu | undefined;
       const startRunner = (run: VcpuRun) =>
         VcpuRunner.start(
@@ -155,7 +149,7 @@ export class Vcpu implements StateVcpu {
 
   /** Everything it holds; it must be parked. Without a LAPIC, being halted is vcpud's own knowledge: it travels as mp_state. */
   capture(): VcpuSnapshot {
-    const snapshot = captureVcpu(this, NESTED_STEPS);
+    const snapshot = captureVcpu(this);
     if (this.ended?.kind !== 'halted') return snapshot;
     const mpState = Buffer.alloc(4);
     mpState.writeUInt32LE(MP_STATE.HALTED);

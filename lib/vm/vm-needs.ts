@@ -4,7 +4,8 @@
 import { commonCpuid, getCpuid } from '../kvm/cpuid.js';
 import { isVmxCapability, MSR_NOT_THERE, type MsrRow, msrRows, readMsrs } from '../kvm/msrs.js';
 import { getTscKhz } from '../kvm/tsc.js';
-import { COMPONENTS, type KernelVcpu, readPart, xsaveBytes } from '../state/vcpu-components.js';
+import type { KernelVcpu } from '../state/state-vcpu.js';
+import { COMPONENTS, readPart, xsaveBytes } from '../state/vcpu-components.js';
 
 export interface VcpuNeeds {
   /** One CPUID table of all that differ in APIC id and register-driven bits alone, as the first of them has it. */

@@ -7,15 +7,10 @@ import { setCpuid } from '../../lib/kvm/cpuid.js';
 import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import type { VcpuFacts } from '../../lib/nested/rule.js';
 import { KernelError } from '../../lib/os/kernel-error.js';
-import { giveNested, NESTED_STEPS } from '../../lib/state/nested-access.js';
+import { giveNested } from '../../lib/state/nested-access.js';
 import type { NestedRules } from '../../lib/state/nested-set.js';
-import {
-  captureVcpu,
-  failAtOnce,
-  restoreVcpu,
-  type StateVcpu,
-  type VcpuSnapshot,
-} from '../../lib/state/vcpu-components.js';
+import type { StateVcpu } from '../../lib/state/state-vcpu.js';
+import { captureVcpu, failAtOnce, restoreVcpu, type VcpuSnapshot } from '../../lib/state/vcpu-components.js';
 import { probeHost } from '../../lib/vm/host.js';
 import { probeRules } from '../../lib/vm/host-rules.js';
 
@@ -50,8 +45,8 @@ export function createScratchVcpu(): ScratchVcpu {
   return {
     vcpu,
     rules,
-    capture: () => captureVcpu(vcpu, NESTED_STEPS),
-    give: (snapshot) => restoreVcpu(vcpu, snapshot, NESTED_STEPS, failAtOnce),
+    capture: () => captureVcpu(vcpu),
+    give: (snapshot) => restoreVcpu(vcpu, snapshot, failAtOnce),
     ask: (nested) => {
       try {
         giveNested(vcpu, nested);

@@ -10,14 +10,13 @@ import { getMsrIndices, readMsr } from '../../lib/kvm/msrs.js';
 import { NATIVE_DRIVER } from '../../lib/kvm/native/native-driver.js';
 import type { IoctlPort, SystemPort, VmPort } from '../../lib/kvm/port.js';
 import { KernelError } from '../../lib/os/kernel-error.js';
-import { NESTED_STEPS } from '../../lib/state/nested-access.js';
 import { differences } from '../../lib/state/snapshot-compare.js';
+import type { StateVcpu } from '../../lib/state/state-vcpu.js';
 import {
   CAPTURE_ORDER,
   captureVcpu,
   failAtOnce,
   restoreVcpu,
-  type StateVcpu,
   type VcpuSnapshot,
 } from '../../lib/state/vcpu-components.js';
 import { captureDevices } from '../../lib/state/vm-components.js';
@@ -104,7 +103,7 @@ function pairOf(shape: Partial<Shape> = {}): readonly [kernel: StateVcpu, model:
   return [kernel, model];
 }
 
-const capture = (vcpu: StateVcpu): VcpuSnapshot => captureVcpu(vcpu, NESTED_STEPS);
+const capture = (vcpu: StateVcpu): VcpuSnapshot => captureVcpu(vcpu);
 
 /** Names of the parts in which the two vCPUs are unlike, TSCs and other clocks aside. */
 function unlike(kernel: StateVcpu, model: StateVcpu): string[] {
@@ -375,7 +374,7 @@ describe('a vCPU that a guest was caught in', () => {
       const [kernel, model] = pairOf();
       for (const vcpu of [kernel, model]) {
         const whole = { ...capture(vcpu), ...parts };
-        restoreVcpu(vcpu, whole, NESTED_STEPS, failAtOnce);
+        restoreVcpu(vcpu, whole, failAtOnce);
       }
       expect([name, unlike(kernel, model)]).toEqual([name, []]);
     }

@@ -4,10 +4,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { EVENTS_LAYOUT, SREGS_LAYOUT } from '../../../lib/kvm/abi.js';
 import { setCpuid } from '../../../lib/kvm/cpuid.js';
 import { modelDriver } from '../../../lib/kvm/model/model-driver.js';
-import { NESTED_STEPS } from '../../../lib/state/nested-access.js';
 import { isAsNew, restoreFresh } from '../../../lib/state/restore.js';
 import { differences } from '../../../lib/state/snapshot-compare.js';
-import { captureVcpu, type StateVcpu, type VcpuSnapshot } from '../../../lib/state/vcpu-components.js';
+import type { StateVcpu } from '../../../lib/state/state-vcpu.js';
+import { captureVcpu, type VcpuSnapshot } from '../../../lib/state/vcpu-components.js';
 import { probeHost } from '../../../lib/vm/host.js';
 import { probeRules } from '../../../lib/vm/host-rules.js';
 import { capturedStates } from '../../vectors/captured.js';
@@ -34,7 +34,7 @@ beforeEach(() => {
     dropPendingAccess: () => undefined, // it never runs
     readGuest: () => undefined, // its VM has no memory
   };
-  powerOn = captureVcpu(vcpu, NESTED_STEPS);
+  powerOn = captureVcpu(vcpu);
 });
 
 /** The registers and the nested state that were captured, on what the vCPU holds else. */
@@ -53,11 +53,11 @@ describe('a vCPU that never ran', () => {
     (name) => {
       const state = withCaptured(name);
       give(state, true);
-      expect(differences(state, captureVcpu(vcpu, NESTED_STEPS))).toEqual([]);
+      expect(differences(state, captureVcpu(vcpu))).toEqual([]);
       give(powerOn, isAsNew(powerOn, state));
-      expect(differences(powerOn, captureVcpu(vcpu, NESTED_STEPS))).toEqual([]);
+      expect(differences(powerOn, captureVcpu(vcpu))).toEqual([]);
       give(state, isAsNew(powerOn, powerOn));
-      expect(differences(state, captureVcpu(vcpu, NESTED_STEPS))).toEqual([]);
+      expect(differences(state, captureVcpu(vcpu))).toEqual([]);
     },
   );
 
