@@ -2,6 +2,7 @@
 // other). Made by native-driver.ts.
 
 import { closeSync } from 'node:fs';
+import { unlessInterrupted } from '../../os/interrupted.js';
 import { ioctlSeries } from '../../os/ioctl-series.js';
 import { KernelError } from '../../os/kernel-error.js';
 import { ioctlBuffer, ioctlNumber, mmapShared, munmap } from '../../os/libc.js';
@@ -64,7 +65,8 @@ function requireRoom(request: number, { byteLength }: Uint8Array): void {
 
 export class NativeSystem extends NativePort implements SystemPort {
   createVm(): NativeVm {
-    return new NativeVm(this.ioctl(KVM.CREATE_VM, 0), this.ioctl(KVM.GET_VCPU_MMAP_SIZE, 0));
+    const fd = unlessInterrupted(() => this.ioctl(KVM.CREATE_VM, 0));
+    return new NativeVm(fd, this.ioctl(KVM.GET_VCPU_MMAP_SIZE, 0));
   }
 }
 
