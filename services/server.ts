@@ -15,7 +15,6 @@ import { letHeapGrow } from '../lib/os/v8-heap.js';
 import { probeHost } from '../lib/vm/host.js';
 import { probeRules } from '../lib/vm/host-rules.js';
 import { VmRegistry } from '../lib/vm/vm-registry.js';
-import { widenConnections, widenStreams } from './flow-control.js';
 import { hostService } from './host-service.js';
 import { memoryDefinition, memoryService } from './memory-service.js';
 import { migrationService } from './migration-service.js';
@@ -71,7 +70,6 @@ export async function startServer(
   const vms = new VmRegistry(kvm, profile, probeRules(kvm, profile));
   const peers = new Peers(listening.tls?.identity);
   const server = new Server(SERVER_OPTIONS);
-  widenStreams(server);
   server.addService(api.HostService.service, hostService(vms, log));
   server.addService(api.VmService.service, vmService(vms, log));
   server.addService(memoryDefinition, { ...memoryService(vms, log) });
@@ -190,10 +188,8 @@ function bind(server: Server, endpoint: Endpoint, credentials: ServerCredentials
   const address = endpoint.kind === 'unix' ? `unix://${endpoint.address}` : endpoint.address;
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) {
-        widenConnections(server);
-        resolve(port);
-      } else reject(new Error(`cannot listen on ${address}: ${error.message}`));
+      if (error === null) resolve(port);
+      else reject(new Error(`cannot listen on ${address}: ${error.message}`));
     });
   });
 }

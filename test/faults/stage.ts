@@ -16,8 +16,6 @@ import { type Held, HOLD, LOST_WITH, openWays, type Ways } from './ways.js';
 
 const MIB = 1024 * 1024;
 const PAYLOAD_MIB = 2;
-/** More than HTTP/2's flow control lets out unheard (lib/api/flow-control.ts), with room for what is half on its way. */
-const HELD_PAYLOAD_MIB = 8;
 /**
  * So much that a destination which dies of its first MiB is dead before the last has left the source, and more than one
  * message names.
@@ -94,7 +92,7 @@ export class FaultStage {
     const sockets = socketsAt(hosts);
     const ways = await openWays(hosts, way);
     try {
-      const mib = isKilledForMemory(row) || way === 'by name' ? LARGE_PAYLOAD_MIB : HELD_PAYLOAD_MIB;
+      const mib = isKilledForMemory(row) || way === 'by name' ? LARGE_PAYLOAD_MIB : PAYLOAD_MIB;
       const held = HOLD[row.moment].hold(ways, source, () => guest.writePayload(source.client, mib));
       const leading = LEADERS[leader](ways, row.moment);
       const kill = (vcpud: VcpudProcess) => this.fleet.kill(vcpud);
