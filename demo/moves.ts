@@ -9,8 +9,8 @@ import { MovingSmall } from '../test/harness/moving-small.js';
 import type { GuestName } from './options.js';
 import type { Phases } from './phases.js';
 
-/** What a blackout may be predicted as, ms, where nobody says it. */
-const MAX_BLACKOUT_MS = 300;
+/** What a blackout may be predicted as, ms, where nobody says it: ten times what it is, for a machine that is busy. */
+const MAX_BLACKOUT_MS = 1000;
 /** Up to so many moves each has a line of its own. */
 const MOST_LINES = 40;
 /** Beyond, so many share one. */
